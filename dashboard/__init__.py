@@ -1,0 +1,1 @@
+"""The project: its composition root, and the rooms beneath the two domain apps."""

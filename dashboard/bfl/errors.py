@@ -1,0 +1,47 @@
+"""Error bodies of the wire: how ours are written and how an upstream's are read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+NOT_AUTHENTICATED = "Not authenticated - Invalid Authentication"
+NOT_FOUND = "Not Found"
+INSUFFICIENT_CREDITS = "Insufficient credits"
+SERVER_ERROR = "Internal Server Error"
+
+
+class UpstreamError(Exception):
+    """A call to a BFL-compatible server failed. `permanent` says whether trying again is of no use.
+
+    `detail` is what the server said, for the operator's log; it is not meant for callers.
+    """
+
+    def __init__(self, detail: str, *, status: int | None = None, permanent: bool) -> None:
+        super().__init__(f"{status or 'no answer'}: {detail}")
+        self.detail = detail
+        self.status = status
+        self.permanent = permanent
+
+
+def error_body(detail: str) -> dict[str, Any]:
+    """`detail` as BFL writes it; `message` beside it, because some clients read only that."""
+    return {"detail": detail, "message": detail}
+
+
+def validation_body(errors: Iterable[Mapping[str, Any]], *prefix: str | int) -> dict[str, Any]:
+    """The 422 body in FastAPI's form, from pydantic's errors; `prefix` says where the fields stood ("body")."""
+    detail = [{"loc": [*prefix, *e["loc"]], "msg": e["msg"], "type": e["type"]} for e in errors]
+    return {"detail": detail, "message": _summary(detail)}
+
+
+def _summary(detail: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc'][1:]) or e['loc'][0]}: {e['msg']}" for e in detail)
+
+
+def read_detail(body: Any) -> str:
+    """The text of an upstream's error body, whichever of the known shapes it has."""
+    if not isinstance(body, dict):
+        return "no readable error body"
+    detail = body.get("detail") or body.get("message") or body.get("error")
+    if isinstance(detail, list):
+        return _summary([e for e in detail if isinstance(e, dict) and e.get("loc") and "msg" in e])
+    return str(detail)

@@ -1,0 +1,78 @@
+"""Ledger entries, which are only ever added, and the account of each organization, which sums them."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from dashboard.organizations.models import Organization
+
+
+class Kind(models.TextChoices):
+    """Money in is positive, money out negative; a hold is always closed by a release of the same size."""
+
+    TOP_UP = "top_up", "Top-up"
+    HOLD = "hold", "Hold"
+    RELEASE = "release", "Release"
+    SETTLE = "settle", "Settle"
+
+
+class AppendOnlyError(TypeError):
+    """Someone tried to change or delete a ledger entry; write a new one instead."""
+
+
+class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
+    def update(self, **kwargs: Any) -> int:
+        raise AppendOnlyError("Ledger entries are never changed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AppendOnlyError("Ledger entries are never deleted.")
+
+
+class LedgerEntry(models.Model):
+    """One movement of credits, in millicredits. `reference` names the event, so that none counts twice."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="ledger_entries")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    amount = models.BigIntegerField(help_text="Millicredits; negative is out.")
+    reference = models.CharField(max_length=120, unique=True)
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "ledger entries"
+        indexes = [models.Index(fields=["organization", "-id"], name="ledger_by_organization")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=[Kind.TOP_UP, Kind.RELEASE], amount__gt=0)
+                | Q(kind__in=[Kind.HOLD, Kind.SETTLE], amount__lt=0),
+                name="ledger_sign_fits_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount} ({self.reference})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError("Ledger entries are never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise AppendOnlyError("Ledger entries are never deleted.")
+
+
+class Account(models.Model):
+    """The sum of an organization's entries, kept beside them so that a hold is one conditional UPDATE."""
+
+    organization = models.OneToOneField(Organization, models.PROTECT, related_name="account", primary_key=True)
+    balance = models.BigIntegerField(default=0, editable=False, help_text="Millicredits free to spend.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(balance__gte=0), name="account_never_overdrawn")]
+
+    def __str__(self) -> str:
+        return f"{self.organization}: {self.balance}"

@@ -1,0 +1,125 @@
+"""The settings that an operator may give: names, types and defaults, read from the environment or a `.env` file."""
+
+import argparse
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+SECRET_KEY_FILE = "secret_key"
+# Options of `manage.py up` that are settings spelled on the command line.
+OPTIONS = {"--data-dir": "DATA_DIR", "--host": "HOST", "--port": "PORT", "--sandbox-port": "SANDBOX_PORT"}
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text names the variable and is meant for the operator."""
+
+
+class Env(BaseSettings):
+    """One field a variable; `README.md` lists them all, and a test holds the two together."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    DATA_DIR: Path = Field(Path("data"), description="Folder for the database, files and the secret key.")
+    HOST: str = Field("127.0.0.1", description="Address that `up` listens on.")
+    PORT: Port = Field(8000, description="Port that `up` listens on.")
+    SANDBOX_PORT: Port = Field(8001, description="Port of the sandbox.")
+    BASE_URL: HttpUrl | None = Field(
+        None, description="Public address, for polling and sample URLs. Default: http://HOST:PORT."
+    )
+    ALLOWED_HOSTS: Annotated[list[str], NoDecode] = Field(
+        [], description="Host names served besides BASE_URL's and this machine's own, separated by commas."
+    )
+    SECRET_KEY: SecretStr | None = Field(
+        None, description="Signs sessions and URLs. Default: made once and kept in DATA_DIR/secret_key."
+    )
+    DEBUG: bool = Field(False, description="Django's debug pages; never on a machine that others reach.")
+    DATABASE_URL: str | None = Field(
+        None, description="postgres://user:password@host/name. Default: SQLite in DATA_DIR."
+    )
+    REDIS_URL: str | None = Field(
+        None, description="Celery broker and cache. Default: both inside the one process of `up`."
+    )
+    BFL_API_URL: HttpUrl | None = Field(
+        None, description="The upstream: BFL's API or a server that speaks it. Default: the sandbox."
+    )
+    BFL_API_KEY: SecretStr | None = Field(None, description="The key for BFL_API_URL.")
+    MAX_CHECKPOINT_BYTES: int = Field(4 * 2**30, gt=0, description="Largest checkpoint accepted, in bytes.")
+    LOG_LEVEL: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("ALLOWED_HOSTS", mode="before")
+    @classmethod
+    def split_hosts(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("LOG_LEVEL")
+    @classmethod
+    def known_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("use DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("DATABASE_URL", "REDIS_URL", mode="before")
+    @classmethod
+    def blank_is_unset(cls, value: Any) -> Any:
+        return value or None
+
+    @property
+    def data_dir(self) -> Path:
+        return self.DATA_DIR.expanduser().resolve()
+
+    @property
+    def base_url(self) -> str:
+        host = f"[{self.HOST}]" if ":" in self.HOST else self.HOST
+        return str(self.BASE_URL or f"http://{host}:{self.PORT}").rstrip("/")
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.SANDBOX_PORT}"
+
+    @property
+    def upstream_url(self) -> str:
+        return str(self.BFL_API_URL).rstrip("/") if self.BFL_API_URL else self.sandbox_url
+
+
+def load() -> Env:
+    """Reads the environment. Raises SettingsError, one line a wrong variable."""
+    try:
+        return Env()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        raise SettingsError("Bad setting. " + "; ".join(lines)) from None
+
+
+def adopt_options(argv: list[str]) -> None:
+    """Puts the options of `manage.py up` into the environment, before Django reads it."""
+    if argv[1:2] != ["up"]:
+        return
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in OPTIONS:
+        parser.add_argument(option)
+    known, _ = parser.parse_known_args(argv[2:])
+    for option, variable in OPTIONS.items():
+        if (value := getattr(known, option[2:].replace("-", "_"))) is not None:
+            os.environ[variable] = value
+    load()
+
+
+def read_secret_key(env: Env) -> str:
+    """The given key, else the one kept in the data folder, else one that lives as long as this process."""
+    if env.SECRET_KEY:
+        return env.SECRET_KEY.get_secret_value()
+    path = env.data_dir / SECRET_KEY_FILE
+    return path.read_text().strip() if path.is_file() else secrets.token_urlsafe(50)
+
+
+def keep_secret_key(env: Env, key: str) -> None:
+    """Writes the key for the next start, readable by this user alone; an existing file stays."""
+    path = env.data_dir / SECRET_KEY_FILE
+    if env.SECRET_KEY is None and not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(key)

@@ -1,0 +1,1 @@
+"""Plain helpers without models; each module is one noun."""

@@ -1,0 +1,55 @@
+"""The one error base: a code, a status and a message that is safe to show; raised anywhere, translated at the edge."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+
+class DashboardError(Exception):
+    """An outcome the caller should read. `message` says what was wrong and what to do; `field` says where."""
+
+    code = "error"
+    status = 400
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class InvalidInputError(DashboardError):
+    code = "invalid_input"
+    status = 422
+
+
+class NotFoundError(DashboardError):
+    """Also the answer for what exists but is not the caller's."""
+
+    code = "not_found"
+    status = 404
+
+
+class ForbiddenError(DashboardError):
+    code = "forbidden"
+    status = 403
+
+
+class PaymentRequiredError(DashboardError):
+    code = "insufficient_credits"
+    status = 402
+
+
+class ErrorPagesMiddleware:
+    """Turns a DashboardError that a page raised into a page of its own, with its status."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, DashboardError):
+            return None
+        return render(request, "error.html", {"error": exception}, status=exception.status)

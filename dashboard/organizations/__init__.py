@@ -1,0 +1,1 @@
+"""Organizations, the people in them with their roles, and API keys."""

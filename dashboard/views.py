@@ -1,0 +1,35 @@
+"""The pages that belong to no app: the way in, and what stands where nothing is."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET
+
+from dashboard.bfl import errors
+from dashboard.organizations import queries
+from dashboard.organizations.models import User
+
+API_PREFIX = "/v1/"
+
+
+@require_GET
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """Leads to the Playground of the person's first organization."""
+    assert isinstance(request.user, User)
+    memberships = queries.memberships_of(request.user)
+    if not memberships:
+        return render(request, "no_organization.html")
+    return redirect("playground", org_id=memberships[0].organization.org_id)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith(API_PREFIX):
+        return JsonResponse(errors.error_body(errors.NOT_FOUND), status=404)
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(API_PREFIX):
+        return JsonResponse(errors.error_body(errors.SERVER_ERROR), status=500)
+    return render(request, "500.html", status=500)

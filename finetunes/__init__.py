@@ -1,0 +1,1 @@
+"""The catalog: finetunes, their checkpoints and the grants that share them."""

@@ -1,0 +1,1 @@
+"""Generations: the Playground's pages, the /v1 endpoints, and the work between submission and image."""

@@ -1,0 +1,8 @@
+"""The app of generations."""
+
+from django.apps import AppConfig
+
+
+class PlaygroundConfig(AppConfig):
+    name = "playground"
+    verbose_name = "Playground"

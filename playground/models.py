@@ -1,0 +1,118 @@
+"""Generations: one image job each, from submission to its end."""
+
+import uuid
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+from dashboard.bfl.endpoints import BY_NAME, Endpoint
+from dashboard.bfl.schemas import Status
+from dashboard.organizations.models import ApiKey, Organization, User
+from finetunes.models import Finetune
+
+
+class State(models.TextChoices):
+    """Where a generation stands. The first four are Pending to the outside; the others are ends."""
+
+    QUEUED = "queued", "Queued"
+    SUBMITTING = "submitting", "Submitting"
+    RUNNING = "running", "Running"
+    FETCHING = "fetching", "Fetching the image"
+    READY = "ready", "Ready"
+    ERROR = "error", "Error"
+    REQUEST_MODERATED = "request_moderated", "Request Moderated"
+    CONTENT_MODERATED = "content_moderated", "Content Moderated"
+
+
+OPEN_STATES = [State.QUEUED, State.SUBMITTING, State.RUNNING, State.FETCHING]
+ENDS = {
+    Status.ERROR: State.ERROR,
+    Status.REQUEST_MODERATED: State.REQUEST_MODERATED,
+    Status.CONTENT_MODERATED: State.CONTENT_MODERATED,
+}
+
+
+class GenerationQuerySet(models.QuerySet["Generation"]):
+    def of_caller(self, organization: Organization) -> "GenerationQuerySet":
+        return self.filter(organization=organization)
+
+    def unfinished(self) -> "GenerationQuerySet":
+        return self.filter(state__in=OPEN_STATES)
+
+    def in_state(self, state: State) -> "GenerationQuerySet":
+        return self.filter(state=state)
+
+    def due(self, now: datetime) -> "GenerationQuerySet":
+        return self.filter(due_at__lte=now)
+
+
+class Generation(models.Model):
+    """One image job. Its id is the task id on the wire, and unguessable."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="generations", verbose_name="caller")
+    user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, blank=True, related_name="+")
+    finetune = models.ForeignKey(Finetune, models.SET_NULL, null=True, blank=True, related_name="generations")
+    finetune_id_sent = models.CharField("finetune ID", max_length=100, blank=True)
+    upstream_finetune_id = models.CharField(max_length=100, blank=True)
+    endpoint_name = models.CharField("endpoint", max_length=60)
+    provider = models.CharField(max_length=20, default="bfl")
+    inputs = models.JSONField(help_text="The request as validated, without finetune and images.")
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    cost = models.BigIntegerField(help_text="Millicredits held at submission and settled at Ready.")
+
+    state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
+    due_at = models.DateTimeField(help_text="When the next step may be taken, or a step that died retaken.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Submissions to the provider.")
+    polling_url = models.CharField(max_length=2083, blank=True)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    sample_url = models.CharField(max_length=2083, blank=True)
+    seed = models.DecimalField(max_digits=20, decimal_places=0, null=True, blank=True)
+    details = models.JSONField(null=True, blank=True)
+
+    image = models.FileField(upload_to="generations/", max_length=200, blank=True)
+    thumbnail = models.FileField(upload_to="generations/", max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = GenerationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        indexes = [
+            models.Index(fields=["organization", "-created_at"], name="generation_by_caller"),
+            models.Index(fields=["state", "due_at"], condition=Q(state__in=OPEN_STATES), name="generation_due"),
+            models.Index(fields=["endpoint_name", "-finished_at"], name="generation_durations"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=State.values), name="generation_state_known"),
+            models.CheckConstraint(condition=Q(cost__gt=0), name="generation_costs"),
+            models.CheckConstraint(
+                condition=~Q(state=State.READY) | (Q(finished_at__isnull=False) & ~Q(image="")),
+                name="generation_ready_has_image",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.endpoint_name}, {self.state})"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return BY_NAME[self.endpoint_name]
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    @property
+    def status(self) -> Status:
+        """The word on the wire."""
+        return Status.PENDING if self.is_open else Status(self.get_state_display())
+
+    @property
+    def prompt(self) -> str:
+        return str(self.inputs["prompt"])

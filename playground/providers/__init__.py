@@ -1,0 +1,1 @@
+"""Providers: the upstreams that make images. `settings.PROVIDERS` names them; nothing else imports one."""

@@ -1,0 +1,71 @@
+"""What every test may use: one cast, and folders of their own for files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from dashboard.organizations.models import Membership, Organization, User
+from dashboard.organizations.roles import Role
+from finetunes.models import Finetune
+from tests.factories import make_finetune, make_member, make_organization
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The owner shares, the recipient may use what is granted, the outsider must see nothing."""
+
+    owner: Membership
+    developer: Membership
+    creator: Membership
+    viewer: Membership
+    recipient: Membership
+    outsider: Membership
+    finetune: Finetune
+    granted: Finetune
+
+    @property
+    def organization(self) -> Organization:
+        return self.owner.organization
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """Files of a test stay in its own folder; what it cached is gone with it."""
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    atelier = make_organization("Atelier")
+    owner = make_member(atelier, Role.ADMINISTRATOR, "owner@example.com")
+    recipient = make_member(make_organization("Bureau"), Role.ADMINISTRATOR, "recipient@example.com")
+    return Cast(
+        owner=owner,
+        developer=make_member(atelier, Role.DEVELOPER, "developer@example.com"),
+        creator=make_member(atelier, Role.CREATOR, "creator@example.com"),
+        viewer=make_member(atelier, Role.VIEWER, "viewer@example.com"),
+        recipient=recipient,
+        outsider=make_member(make_organization("Elsewhere"), Role.ADMINISTRATOR, "outsider@example.com"),
+        finetune=make_finetune(atelier, "ink-portrait"),
+        granted=make_finetune(
+            atelier,
+            "velvet-noir",
+            base_model="flux-2-klein-9b-kv",
+            precision="bf16",
+            granted_to=recipient.organization,
+        ),
+    )
+
+
+def log_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
