@@ -27,7 +27,18 @@ RETRY = Retry(
     status_forcelist=(429, 502, 503, 504),
     allowed_methods=("GET",),
     raise_on_status=False,
+    # A server could ask for an hour; whoever polls has a schedule of its own.
+    respect_retry_after_header=False,
 )
+
+
+class _Session(requests.Session):
+    """Drops the key where a redirect leads to another origin; requests itself does so for Authorization alone."""
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+        if _origin(prepared_request.url or "") != _origin(response.request.url or ""):
+            prepared_request.headers.pop("x-key", None)
 
 
 class BflClient:
@@ -36,7 +47,7 @@ class BflClient:
     def __init__(self, base_url: str, api_key: str, *, connections: int = 32) -> None:
         self.base_url = base_url.rstrip("/")
         self.api_key = api_key
-        self.session = requests.Session()
+        self.session = _Session()
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, max_retries=RETRY)
         self.session.mount("http://", adapter)
         self.session.mount("https://", adapter)
@@ -73,12 +84,14 @@ class BflClient:
 
     def _request(self, method: str, url: str, **options: Any) -> requests.Response:
         headers = {"accept": "application/json"}
-        if urlsplit(url).netloc == urlsplit(self.base_url).netloc:  # the key is for this server and no other
-            headers["x-key"] = self.api_key
         try:
+            if _origin(url) == _origin(self.base_url):  # the key is for this server and no other
+                headers["x-key"] = self.api_key
             response = self.session.request(
                 method, url, headers=headers, timeout=(CONNECT_SECONDS, READ_SECONDS), stream=True, **options
             )
+        except ValueError:  # requests' InvalidURL, InvalidSchema and their kin are ValueErrors too
+            raise UpstreamError("no usable URL", permanent=True) from None
         except requests.RequestException as error:
             raise UpstreamError(type(error).__name__, permanent=False) from None
         if response.status_code != 200:
@@ -105,3 +118,8 @@ class BflClient:
             return json.loads(body)
         except ValueError:
             raise UpstreamError("an answer that is not JSON", status=response.status_code, permanent=False) from None
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

@@ -43,5 +43,9 @@ def read_detail(body: Any) -> str:
         return "no readable error body"
     detail = body.get("detail") or body.get("message") or body.get("error")
     if isinstance(detail, list):
-        return _summary([e for e in detail if isinstance(e, dict) and e.get("loc") and "msg" in e])
-    return str(detail)
+        detail = _summary([e for e in detail if _is_validation_error(e)])
+    return str(detail) if detail else "no readable error body"
+
+
+def _is_validation_error(error: Any) -> bool:
+    return isinstance(error, dict) and isinstance(error.get("loc"), list) and bool(error["loc"]) and "msg" in error

@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -28,6 +28,12 @@ class Status(StrEnum):
     ERROR = "Error"
 
 
+class OutputFormat(StrEnum):
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+
+
 def _zero_is_unset(value: Any) -> Any:
     """BFL declares 0 as the default beneath a minimum of 64; clients that spell the default out must pass."""
     return None if value in (0, "0") and value is not False else value
@@ -40,8 +46,9 @@ def _without_nul(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_without_nul)]
-Side = Annotated[int | None, BeforeValidator(_zero_is_unset), Field(ge=MIN_SIDE)]
+Side = Annotated[Annotated[int, Field(ge=MIN_SIDE)] | None, BeforeValidator(_zero_is_unset)]
 Image = Text | None
+WebhookUrl = Annotated[str, Field(min_length=1, max_length=2083), AfterValidator(_without_nul)]
 
 
 class Prompted(BaseModel):
@@ -51,9 +58,9 @@ class Prompted(BaseModel):
     # Clients draw seeds up to 2^64 - 1.
     seed: int | None = Field(None, ge=-(2**63), le=2**64 - 1)
     safety_tolerance: int = Field(2, ge=0, le=5)
-    output_format: Literal["jpeg", "png", "webp"] | None = "jpeg"
-    webhook_url: str | None = Field(None, min_length=1, max_length=2083)
-    webhook_secret: str | None = None
+    output_format: OutputFormat | None = OutputFormat.JPEG
+    webhook_url: WebhookUrl | None = None
+    webhook_secret: Text | None = None
 
 
 class KleinInputs(Prompted):
@@ -115,7 +122,7 @@ class UltraFinetunedInputs(Prompted, Finetuned):
     @field_validator("aspect_ratio")
     @classmethod
     def between_21_9_and_9_21(cls, value: str) -> str:
-        match = re.fullmatch(r"([1-9]\d{0,2}):([1-9]\d{0,2})", value)
+        match = re.fullmatch(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", value)
         if match is None or not 9 / 21 <= int(match[1]) / int(match[2]) <= 21 / 9:
             raise PydanticCustomError("aspect_ratio", "Aspect ratio should be between 21:9 and 9:21")
         return value

@@ -1,0 +1,76 @@
+"""An upstream that says what a test wants it to say, and remembers what it was asked."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+
+@dataclass
+class Reply:
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    # Bytes that are promised and not sent.
+    missing: int = 0
+
+
+class Upstream(ThreadingHTTPServer):
+    """Gives its replies in order, the last one again and again."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.replies: list[Reply] = [Reply(404)]
+        self.seen: list[tuple[str, str, dict[str, str]]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def say(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Upstream
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.seen.append((self.command, self.path, headers))
+        replies = self.server.replies
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body) + reply.missing))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: a test reads `seen`."""
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    yield from _serve()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Upstream]:
+    """A second origin."""
+    yield from _serve()
+
+
+def _serve() -> Iterator[Upstream]:
+    server = Upstream()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
