@@ -80,6 +80,10 @@ class Finetune(models.Model):
         """The `finetune_id` that this caller must send."""
         return self.name if caller.pk == self.organization_id else str(self)
 
+    def name_for(self, viewer: Organization) -> str:
+        """The name for lists: with its owner where that is another organization."""
+        return self.name if viewer.pk == self.organization_id else f"{self.name} · {self.organization.name}"
+
     def source_for(self, viewer: Organization) -> Source:
         if self.is_official:
             return Source.OFFICIAL

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -13,6 +14,8 @@ from dashboard.organizations.models import Membership, Organization, User
 from dashboard.organizations.roles import Role
 from finetunes.models import Finetune
 from tests.factories import make_finetune, make_member, make_organization
+
+pytest_plugins = ["tests.running", "tests.workers"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,16 @@ def own_folders(settings: Settings, tmp_path: Path) -> Iterator[None]:
     """Files of a test stay in its own folder; what it cached is gone with it."""
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path
+    # Password hashing is slow on purpose; no test is about it.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """A slow hash is for attackers; every test makes six people."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -69,3 +80,11 @@ def log_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def read_file(response: Any) -> bytes:
+    """The streamed body; closes the file alone, because closing the response would end the test's transaction."""
+    content = b"".join(response)
+    for close in response._resource_closers:
+        close()
+    return content

@@ -1,0 +1,19 @@
+"""GET /v1/credits."""
+
+from ninja import Router, Schema
+
+from dashboard.billing import queries
+from dashboard.lib.credits import as_number
+from dashboard.organizations.access import ApiRequest
+
+router = Router()
+
+
+class Credits(Schema):
+    credits: float
+
+
+@router.get("/credits", response=Credits, url_name="credits")
+def credits(request: ApiRequest) -> Credits:
+    """What the key's organization may still spend, in credits."""
+    return Credits(credits=as_number(queries.balance_of(request.auth.organization)))

@@ -1,0 +1,165 @@
+"""The operators' view of people, organizations, memberships and API keys; a key's digest is on no page."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import Count, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from dashboard.organizations import services
+from dashboard.organizations.models import ApiKey, Membership, Organization, User
+
+
+class LowercaseEmailMixin:
+    """E-mail addresses are kept in lower case, however they were typed."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+
+class PersonAddForm(LowercaseEmailMixin, AdminUserCreationForm):
+    class Meta:
+        model = User
+        fields = ["email"]
+
+
+class PersonChangeForm(LowercaseEmailMixin, UserChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+class MembershipInline(admin.TabularInline):
+    """For reading: memberships are added and changed on pages of their own, which stay fast in any size."""
+
+    model = Membership
+    fields = ["organization", "user", "role", "created_at"]
+    readonly_fields = ["organization", "user", "role", "created_at"]
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("organization", "user")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    form = PersonChangeForm
+    add_form = PersonAddForm
+    list_display = ["email", "first_name", "last_name", "is_active", "is_staff", "last_login"]
+    list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
+    search_fields = ["email", "first_name", "last_name"]
+    ordering = ["email"]
+    readonly_fields = ["last_login", "date_joined"]
+    inlines = [MembershipInline]
+    fieldsets = [
+        (None, {"fields": ["email", "password"]}),
+        ("Name", {"fields": ["first_name", "last_name"]}),
+        ("May", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (None, {"classes": ["wide"], "fields": ["email", "usable_password", "password1", "password2"]}),
+    ]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj else []
+
+
+class OrganizationAdmin(admin.ModelAdmin):
+    """Registered by `dashboard.billing.admin`, which adds the credits."""
+
+    list_display = ["name", "org_id", "member_count", "created_at"]
+    list_filter = ["created_at"]
+    search_fields = ["name", "org_id", "memberships__user__email"]
+    readonly_fields = ["org_id", "created_at"]
+    fields = ["name", "org_id", "created_at"]
+    inlines = [MembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        organizations: QuerySet[Organization] = super().get_queryset(request)
+        return organizations.annotate(member_count=Count("memberships", distinct=True))
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj else []
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What protects an organization is why it stays; that its ledger is nobody's to delete is no second reason."""
+        objects, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return objects, counts, set() if protected else lacking, protected
+
+    @admin.display(description="members", ordering="member_count")
+    def member_count(self, organization: Any) -> int:
+        count: int = organization.member_count
+        return count
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin):
+    list_display = ["user", "organization", "role", "created_at"]
+    list_filter = ["role", "created_at"]
+    list_select_related = ["user", "organization"]
+    search_fields = ["user__email", "organization__name", "organization__org_id"]
+    autocomplete_fields = ["user", "organization"]
+    readonly_fields = ["created_at"]
+
+
+class LiveFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("live", "Live"), ("revoked", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+        revoked = {"live": False, "revoked": True}.get(self.value() or "")
+        return queryset if revoked is None else queryset.filter(revoked_at__isnull=not revoked)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):
+    list_display = ["name", "prefix", "organization", "created_by", "created_at", "last_used_at", "revoked_at"]
+    list_filter = [LiveFilter, "created_at", "last_used_at"]
+    list_select_related = ["organization", "created_by"]
+    search_fields = ["name", "prefix", "organization__name", "organization__org_id"]
+    autocomplete_fields = ["organization"]
+    actions = ["revoke"]
+    fields = ["organization", "name", "prefix", "created_by", "created_at", "last_used_at", "revoked_at"]
+    drawn = ["prefix", "created_by", "created_at", "last_used_at", "revoked_at"]
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        return self.fields if obj else ["organization", "name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        return ["organization", *self.drawn] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: "ModelForm[ApiKey]", change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        assert isinstance(request.user, User)
+        key, secret = services.mint_api_key(obj.organization, obj.name, created_by=request.user)
+        # The admin goes on with the object that it built: let it be the row that was made.
+        obj.__dict__.update(key.__dict__)
+        messages.warning(request, f"Copy this API key now, it is never shown again: {secret}")
+
+    @admin.action(description="Revoke selected API keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        for key in queryset.select_related("organization"):
+            if services.revoke_api_key(key):
+                self.log_change(request, key, "Revoked.")
+                messages.success(request, f"{key} is revoked.")
+            else:
+                messages.warning(request, f"{key} was revoked before.")

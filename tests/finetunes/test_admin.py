@@ -1,0 +1,176 @@
+"""The operators' pages of every model, and those of the catalog in particular."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from dashboard.billing.models import Account, LedgerEntry
+from dashboard.organizations import services as organizations
+from dashboard.organizations.models import ApiKey, Membership, Organization, User
+from finetunes.models import Finetune, Grant
+from tests.conftest import Cast, log_in
+from tests.factories import PASSWORD, make_finetune, make_member, make_organization
+
+MODELS: list[type[Model]] = [
+    User, Organization, Membership, ApiKey, Account, LedgerEntry, Finetune, Grant,
+]  # fmt: skip
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    return log_in(User.objects.create_superuser("operator@example.com", PASSWORD))
+
+
+@pytest.fixture
+def key(cast: Cast) -> ApiKey:
+    return organizations.mint_api_key(cast.organization, "ci", created_by=cast.owner.user)[0]
+
+
+def url_of(model: type[Model], page: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def messages_of(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def act(client: Client, model: type[Model], action: str, *rows: Model, **answers: str) -> Any:
+    data: dict[str, Any] = {"action": action, "_selected_action": [row.pk for row in rows]}
+    return client.post(url_of(model, "changelist"), data | answers, follow=True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_page_opens_and_none_shows_a_digest(
+    cast: Cast, operator: Client, key: ApiKey, model: type[Model]
+) -> None:
+    row = model._default_manager.all()[0]
+    pages = [
+        url_of(model, "changelist"),
+        url_of(model, "changelist") + "?q=a",
+        url_of(model, "change", row.pk),
+        url_of(model, "history", row.pk),
+    ]
+    model_admin = admin.site.get_model_admin(model)
+    request = operator.get(reverse("admin:index")).wsgi_request
+    if model_admin.has_add_permission(request):
+        pages.append(url_of(model, "add"))
+    for url in pages:
+        response = operator.get(url)
+        assert response.status_code == 200, url
+        assert key.digest not in response.content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_list_takes_as_many_queries_for_many_rows_as_for_few(
+    cast: Cast, operator: Client, key: ApiKey, model: type[Model]
+) -> None:
+    url = url_of(model, "changelist")
+    operator.get(url)
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        operator.get(url)
+    rows = model._default_manager.count()
+    for _ in range(3):
+        organization = make_organization()
+        member = make_member(organization)
+        make_finetune(organization, granted_to=cast.recipient.organization)
+        organizations.mint_api_key(organization, "ci", created_by=member.user)
+    assert model._default_manager.count() >= rows + 3
+    with CaptureQueriesContext(connection) as many:
+        operator.get(url)
+    assert len(many) == len(few)
+
+
+def test_official_is_published_and_withdrawn(cast: Cast, operator: Client) -> None:
+    assert "is official" in messages_of(act(operator, Finetune, "publish", cast.finetune))[0]
+    cast.finetune.refresh_from_db()
+    assert cast.finetune.is_official
+    assert "was official before" in messages_of(act(operator, Finetune, "publish", cast.finetune))[0]
+    assert "no more" in messages_of(act(operator, Finetune, "withdraw", cast.finetune))[0]
+    cast.finetune.refresh_from_db()
+    assert not cast.finetune.is_official
+    assert "was not official" in messages_of(act(operator, Finetune, "withdraw", cast.finetune))[0]
+
+
+def test_finetune_is_not_added_by_hand(operator: Client) -> None:
+    assert operator.get(url_of(Finetune, "add")).status_code == 403
+
+
+def change(client: Client, finetune: Finetune, **changes: str) -> Any:
+    data = {
+        "name": finetune.name,
+        "base_model": finetune.base_model,
+        "precision": finetune.precision,
+        "trigger_phrase": finetune.trigger_phrase,
+        "grants-TOTAL_FORMS": "0",
+        "grants-INITIAL_FORMS": "0",
+    }
+    return client.post(url_of(Finetune, "change", finetune.pk), data | changes)
+
+
+def test_finetune_is_corrected(cast: Cast, operator: Client) -> None:
+    response = change(operator, cast.finetune, base_model="flux-2-klein-9b-kv", precision="bf16")
+    assert response.status_code == 302
+    cast.finetune.refresh_from_db()
+    assert cast.finetune.endpoint.name == "flux-2-klein-9b-kv-bf16-finetuned"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"precision": "bf16"}, "precision"), ({"name": "velvet-noir"}, "name"), ({"name": "Ink"}, "name")],
+)
+def test_wrong_correction_is_refused_at_its_field(
+    cast: Cast, operator: Client, changes: dict[str, str], field: str
+) -> None:
+    response = change(operator, cast.finetune, **changes)
+    assert response.status_code == 200
+    assert list(response.context["adminform"].form.errors) == [field]
+
+
+@pytest.mark.parametrize("by_action", [True, False])
+def test_deleting_a_finetune_takes_grants_and_checkpoint_along(
+    cast: Cast,
+    operator: Client,
+    by_action: bool,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
+    checkpoint = str(cast.granted.checkpoint.name)
+    assert default_storage.exists(checkpoint)
+    with django_capture_on_commit_callbacks(execute=True):
+        if by_action:
+            act(operator, Finetune, "delete_selected", cast.granted, post="yes")
+        else:
+            operator.post(url_of(Finetune, "delete", cast.granted.pk), {"post": "yes"})
+    assert not Finetune.objects.filter(name="velvet-noir").exists()
+    assert not Grant.objects.exists()
+    assert not default_storage.exists(checkpoint)
+
+
+def test_grant_is_given_by_an_operator(cast: Cast, operator: Client) -> None:
+    data = {"finetune": cast.finetune.pk, "organization": cast.outsider.organization.pk}
+    assert operator.post(url_of(Grant, "add"), data).status_code == 302
+    grant = cast.finetune.grants.get()
+    assert grant.organization == cast.outsider.organization
+    assert grant.granted_by == User.objects.get(email="operator@example.com")
+
+
+def test_grant_to_the_owner_is_refused_at_its_field(cast: Cast, operator: Client) -> None:
+    data = {"finetune": cast.finetune.pk, "organization": cast.organization.pk}
+    response = operator.post(url_of(Grant, "add"), data)
+    assert list(response.context["adminform"].form.errors) == ["organization"]
+    assert not cast.finetune.grants.exists()
+
+
+def test_grant_is_never_turned_into_another(cast: Cast, operator: Client) -> None:
+    grant = cast.granted.grants.get()
+    data = {"finetune": cast.finetune.pk, "organization": cast.outsider.organization.pk}
+    assert operator.post(url_of(Grant, "change", grant.pk), data).status_code == 403
