@@ -53,8 +53,8 @@ INSTALLED_APPS = [
     "dashboard.api",
     "finetunes",
     "playground",
-    "dashboard",
-    "dashboard.admin_site.OperatorAdminConfig",
+    "dashboard.apps.DashboardConfig",
+    "dashboard.apps.OperatorAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -96,6 +96,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "dashboard.organizations.shell.shell",
+                "dashboard.billing.shell.balance",
             ],
         },
     }
@@ -137,7 +138,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 112 * 2**20
 MAX_CHECKPOINT_BYTES = ENV.MAX_CHECKPOINT_BYTES
 
 STATIC_URL = "/static/"
-STATIC_ROOT = ROOT / "staticfiles"
 STATICFILES_DIRS = [ROOT / "static"]
 # Served straight from the sources, so that no step stands between a clone and its first page.
 WHITENOISE_USE_FINDERS = True
@@ -170,7 +170,7 @@ PROVIDERS = {"bfl": "playground.providers.bfl.BflProvider"}
 
 # Without Redis the broker lives and dies with the one process; the database is the truth either way.
 CELERY_EMBEDDED = ENV.REDIS_URL is None
-CELERY_BROKER_URL = ENV.REDIS_URL or "memory://"
+CELERY_BROKER_URL = ENV.REDIS_URL or "memory://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.02} if CELERY_EMBEDDED else {}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True

@@ -3,13 +3,25 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from dashboard.api.wire import create_api
+from dashboard.billing.api import router as billing_router
 from dashboard.views import home
+from playground.api import router as playground_router
+from playground.urls import sample_urlpatterns
 
 handler404 = "dashboard.views.not_found"
 handler500 = "dashboard.views.server_error"
+
+api = create_api()
+api.add_router("", billing_router)
+api.add_router("", playground_router)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home, name="home"),
     path("account/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
+    path("o/<slug:org_id>/", include("finetunes.urls")),
+    path("o/<slug:org_id>/", include("playground.urls")),
+    path("v1/", api.urls),
+    *sample_urlpatterns,
 ]

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from dashboard.bfl.endpoints import BY_NAME, Endpoint
 from dashboard.bfl.schemas import Status
+from dashboard.lib.credits import as_text
 from dashboard.organizations.models import ApiKey, Organization, User
 from finetunes.models import Finetune
 
@@ -31,6 +32,10 @@ ENDS = {
     Status.REQUEST_MODERATED: State.REQUEST_MODERATED,
     Status.CONTENT_MODERATED: State.CONTENT_MODERATED,
 }
+EXPLANATIONS = {
+    State.REQUEST_MODERATED: "The prompt or a reference image was blocked before generation. Change it and try again.",
+    State.CONTENT_MODERATED: "The image was made, but blocked by moderation. Change the prompt or try another seed.",
+}
 
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
@@ -42,6 +47,10 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
     def in_state(self, state: State) -> "GenerationQuerySet":
         return self.filter(state=state)
+
+    def in_reach(self, generation_id: uuid.UUID, state: State) -> "GenerationQuerySet":
+        """One generation, if it still stands in `state`: what a conditional UPDATE starts with."""
+        return self.filter(pk=generation_id, state=state)
 
     def due(self, now: datetime) -> "GenerationQuerySet":
         return self.filter(due_at__lte=now)
@@ -59,7 +68,8 @@ class Generation(models.Model):
     upstream_finetune_id = models.CharField(max_length=100, blank=True)
     endpoint_name = models.CharField("endpoint", max_length=60)
     provider = models.CharField(max_length=20, default="bfl")
-    inputs = models.JSONField(help_text="The request as validated, without finetune and images.")
+    inputs = models.JSONField(help_text="The request as validated, without finetune_id and images.")
+    references = models.JSONField(default=list, blank=True, help_text="Reference images: a URL or a stored file each.")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     cost = models.BigIntegerField(help_text="Millicredits held at submission and settled at Ready.")
@@ -70,13 +80,14 @@ class Generation(models.Model):
     polling_url = models.CharField(max_length=2083, blank=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
     sample_url = models.CharField(max_length=2083, blank=True)
-    seed = models.DecimalField(max_digits=20, decimal_places=0, null=True, blank=True)
+    # Text, because clients draw seeds up to 2^64 - 1 and no database's integer is that wide.
+    seed = models.CharField(max_length=20, blank=True, help_text="The seed that was really used.")
     details = models.JSONField(null=True, blank=True)
 
     image = models.FileField(upload_to="generations/", max_length=200, blank=True)
     thumbnail = models.FileField(upload_to="generations/", max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True, help_text="When the provider was seen to be ready.")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = GenerationQuerySet.as_manager()
@@ -86,7 +97,7 @@ class Generation(models.Model):
         indexes = [
             models.Index(fields=["organization", "-created_at"], name="generation_by_caller"),
             models.Index(fields=["state", "due_at"], condition=Q(state__in=OPEN_STATES), name="generation_due"),
-            models.Index(fields=["endpoint_name", "-finished_at"], name="generation_durations"),
+            models.Index(fields=["endpoint_name", "-ready_at"], name="generation_durations"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=State.values), name="generation_state_known"),
@@ -112,6 +123,17 @@ class Generation(models.Model):
     def status(self) -> Status:
         """The word on the wire."""
         return Status.PENDING if self.is_open else Status(self.get_state_display())
+
+    @property
+    def explanation(self) -> str:
+        """What happened, for people, where a generation ended without an image."""
+        if self.state == State.ERROR:
+            return str((self.details or {}).get("error") or "The provider could not make this image.")
+        return EXPLANATIONS.get(State(self.state), "")
+
+    @property
+    def cost_text(self) -> str:
+        return as_text(self.cost)
 
     @property
     def prompt(self) -> str:

@@ -1,0 +1,118 @@
+"""The Playground's form; its limits come from the endpoint's declared inputs, and so does its judgement."""
+
+from typing import Any
+
+from django import forms
+
+from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, Endpoint
+from dashboard.bfl.schemas import Inputs
+from dashboard.lib.errors import NotFoundError
+from dashboard.organizations.models import Organization
+from finetunes.access import resolve_finetune
+from finetunes.models import Finetune, Source
+from playground import inputs
+from playground.queries import callable_finetunes
+
+# The six finetuned endpoints take the same parameters; the picked finetune decides which one validates.
+DECLARED = FINETUNED_ENDPOINTS[0]
+GROUP_LABELS = {
+    Source.OWNED: "Finetunes · Owned",
+    Source.THIRD_PARTY: "Finetunes · Shared with us",
+    Source.OFFICIAL: "Finetunes · Official",
+}
+FORMATS = [("jpeg", "JPEG"), ("png", "PNG"), ("webp", "WebP")]
+PARAMETERS = ("prompt", "finetune_strength", "seed", "width", "height", "output_format")
+REQUIRED_PROMPT = "Write what the image should show."
+REQUIRED_FINETUNE = "Pick a finetune."
+
+
+class FinetuneSelect(forms.Select):
+    """Options carry what the page shows when they are picked: trigger phrase and endpoint."""
+
+    finetunes: dict[str, Finetune]
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if finetune := self.finetunes.get(str(value)):
+            option["attrs"]["data-trigger"] = finetune.trigger_phrase
+            option["attrs"]["data-endpoint"] = finetune.endpoint.path
+        return option
+
+
+def _number(field: str, *, step: str, placeholder: str = "") -> forms.NumberInput:
+    limits = inputs.limits_of(DECLARED, field)
+    attrs = {"min": limits.minimum, "max": limits.maximum, "step": step, "placeholder": placeholder}
+    return forms.NumberInput({key: value for key, value in attrs.items() if value not in (None, "")})
+
+
+class GenerateForm(forms.Form):
+    """One generation with one finetune. After `is_valid`, `endpoint` and `inputs` are set."""
+
+    finetune = forms.ChoiceField(label="Model", widget=FinetuneSelect, error_messages={"required": REQUIRED_FINETUNE})
+    prompt = forms.CharField(
+        widget=forms.Textarea({"rows": 5}), error_messages={"required": REQUIRED_PROMPT}, strip=True
+    )
+    finetune_strength = forms.FloatField(
+        label="Strength",
+        required=False,
+        initial=inputs.limits_of(DECLARED, "finetune_strength").default,
+        widget=_number("finetune_strength", step="0.05"),
+    )
+    seed = forms.IntegerField(required=False, widget=_number("seed", step="1", placeholder="Random"))
+    width = forms.IntegerField(required=False, initial=1024, widget=_number("width", step="16"))
+    height = forms.IntegerField(required=False, initial=1024, widget=_number("height", step="16"))
+    output_format = forms.ChoiceField(label="Format", choices=FORMATS, required=False, initial="jpeg")
+
+    endpoint: Endpoint
+    inputs: Inputs
+
+    def __init__(self, *args: Any, caller: Organization, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.caller = caller
+        groups = callable_finetunes(caller)
+        field = self.fields["finetune"]
+        assert isinstance(field, forms.ChoiceField)
+        assert isinstance(field.widget, FinetuneSelect)
+        field.choices = [
+            (GROUP_LABELS[source], [(f.id_for(caller), f.name_for(caller)) for f in finetunes])
+            for source, finetunes in groups.items()
+        ]
+        field.widget.finetunes = {f.id_for(caller): f for finetunes in groups.values() for f in finetunes}
+        self.has_finetunes = bool(groups)
+
+    @property
+    def picked(self) -> Finetune | None:
+        """The finetune that the form stands on, or the first one."""
+        widget = self.fields["finetune"].widget
+        assert isinstance(widget, FinetuneSelect)
+        found = widget.finetunes.get(str(self["finetune"].value()))
+        return found or next(iter(widget.finetunes.values()), None)
+
+    def cost(self) -> int | None:
+        """Millicredits for the form as it stands, before anything else is filled in; None for an impossible size."""
+        sides = {name: self[name].value() for name in ("width", "height")}
+        if self.picked is None:
+            return None
+        endpoint = self.picked.endpoint
+        try:
+            parsed = inputs.parse(
+                endpoint, {"finetune_id": "any", "prompt": "", **{k: v for k, v in sides.items() if v}}
+            )
+        except inputs.InvalidFieldsError:
+            return None
+        return inputs.cost_of(endpoint, inputs.size_of(parsed), len(parsed.images))
+
+    def clean(self) -> dict[str, Any]:
+        if self.errors:
+            return self.cleaned_data
+        finetune_id = self.cleaned_data["finetune"]
+        given = {name: self.cleaned_data[name] for name in PARAMETERS if self.cleaned_data[name] not in (None, "")}
+        try:
+            self.endpoint = resolve_finetune(self.caller, finetune_id).endpoint
+            self.inputs = inputs.parse(self.endpoint, {"finetune_id": finetune_id, **given})
+        except NotFoundError as error:
+            self.add_error("finetune", error.message)
+        except inputs.InvalidFieldsError as error:
+            for field, message in error.errors.items():
+                self.add_error(field if field in self.fields else None, message)
+        return self.cleaned_data

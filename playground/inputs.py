@@ -1,0 +1,71 @@
+"""The parameters of each endpoint, declared once in the wire's schemas: validated here for the form and the API."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from dashboard.bfl.endpoints import Endpoint
+from dashboard.bfl.prices import megapixels, price
+from dashboard.bfl.schemas import Inputs, inputs_of
+from dashboard.lib.errors import InvalidInputError
+
+# Kept in columns of their own, or never kept at all.
+IMAGE_FIELDS = ("input_image", "input_image_2", "input_image_3", "input_image_4", "image_prompt")
+NOT_KEPT = {"finetune_id", "webhook_url", "webhook_secret", *IMAGE_FIELDS}
+
+
+class InvalidFieldsError(InvalidInputError):
+    """One or more fields are wrong; `errors` holds a sentence for each."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {message}" for field, message in errors.items()))
+        self.errors = dict(errors)
+
+
+def parse(endpoint: Endpoint, data: Mapping[str, Any]) -> Inputs:
+    """The inputs of `endpoint`, within its limits. Raises InvalidFieldsError."""
+    try:
+        return inputs_of(endpoint).model_validate(dict(data))
+    except ValidationError as error:
+        raise InvalidFieldsError({str(e["loc"][0]): e["msg"] for e in error.errors()}) from None
+
+
+def keep(inputs: Inputs) -> dict[str, Any]:
+    """What a generation remembers of its inputs, as JSON."""
+    return inputs.model_dump(mode="json", exclude=NOT_KEPT, exclude_none=True)
+
+
+def size_of(inputs: Inputs, first_reference: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Width and height of the result: as asked; else those of the first reference image; else 1024 × 1024."""
+    if first_reference and not (getattr(inputs, "width", None) or getattr(inputs, "height", None)):
+        return first_reference
+    return inputs.size
+
+
+def cost_of(endpoint: Endpoint, size: tuple[int, int], images: int) -> int:
+    """Millicredits for one image of `size` pixels made with `images` reference images."""
+    return price(endpoint.price_key, width=size[0], height=size[1], images=images)
+
+
+def input_megapixels(sizes: Sequence[tuple[int, int] | None]) -> float:
+    """Megapixels of the reference images; one that only its URL describes counts as the full megapixel."""
+    return round(sum(megapixels(*size) if size else 1.0 for size in sizes), 2)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a form must know of one parameter."""
+
+    default: Any
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+def limits_of(endpoint: Endpoint, field: str) -> Limits:
+    """The limits of one parameter, read from the schema that validates it."""
+    declared = inputs_of(endpoint).model_json_schema()["properties"][field]
+    variants = [declared, *declared.get("anyOf", [])]
+    found = {key: variant[key] for variant in variants for key in ("minimum", "maximum") if key in variant}
+    return Limits(declared.get("default"), found.get("minimum"), found.get("maximum"))

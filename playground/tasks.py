@@ -1,0 +1,55 @@
+"""Celery tasks: shells around the workflow, which take ids and enqueue what follows."""
+
+from math import ceil
+from uuid import UUID
+
+from celery import shared_task
+from django.core.cache import cache
+from django.utils import timezone
+
+from playground import workflow
+from playground.workflow import Kind, Step
+
+# Polls fall on ticks, one task a tick, however many processes ask for it.
+TICK_SECONDS = 0.25
+TICK_KEPT_SECONDS = 30
+
+
+@shared_task
+def submit(generation_id: str) -> None:
+    enqueue(workflow.submit(UUID(generation_id)))
+
+
+@shared_task
+def poll() -> None:
+    enqueue(workflow.poll())
+
+
+@shared_task
+def finish(generation_id: str) -> None:
+    enqueue(workflow.finish(UUID(generation_id)))
+
+
+@shared_task
+def sweep() -> None:
+    enqueue(workflow.sweep())
+
+
+BY_KIND = {Kind.SUBMIT: submit, Kind.FINISH: finish}
+
+
+def enqueue(steps: list[Step]) -> None:
+    """Sends the steps to the broker. Losing one delays it until the sweeper comes; the database is the truth."""
+    now = timezone.now()
+    for step in steps:
+        seconds = max(0.0, (step.at - now).total_seconds())
+        if step.kind is Kind.POLL:
+            _enqueue_poll(step, seconds)
+        else:
+            BY_KIND[step.kind].apply_async((str(step.generation_id),), countdown=seconds)
+
+
+def _enqueue_poll(step: Step, seconds: float) -> None:
+    tick = ceil(max(step.at, timezone.now()).timestamp() / TICK_SECONDS)
+    if cache.add(f"poll:{tick}", True, TICK_KEPT_SECONDS + seconds):
+        poll.apply_async(countdown=max(0.0, tick * TICK_SECONDS - timezone.now().timestamp()))
