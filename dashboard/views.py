@@ -1,13 +1,15 @@
 """The pages that belong to no app: the way in, and what stands where nothing is."""
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from dashboard.bfl import errors
 from dashboard.organizations import queries
 from dashboard.organizations.models import User
+from dashboard.organizations.shell import landing_url
 
 API_PREFIX = "/v1/"
 
@@ -15,12 +17,12 @@ API_PREFIX = "/v1/"
 @require_GET
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Leads to the Playground of the person's first organization."""
+    """Leads into the person's first organization: to the Playground, or to the catalog where the role ends there."""
     assert isinstance(request.user, User)
     memberships = queries.memberships_of(request.user)
     if not memberships:
         return render(request, "no_organization.html")
-    return redirect("playground", org_id=memberships[0].organization.org_id)
+    return redirect(landing_url(memberships[0]))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -32,4 +34,5 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(API_PREFIX):
         return JsonResponse(errors.error_body(errors.SERVER_ERROR), status=500)
-    return render(request, "500.html", status=500)
+    # Without the request: the shell's context reads the database, which may be what failed.
+    return HttpResponseServerError(render_to_string("500.html"))

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from dashboard.lib.htmx import render_toast, wants_fragment
+
 
 class DashboardError(Exception):
     """An outcome the caller should read. `message` says what was wrong and what to do; `field` says where."""
@@ -41,7 +43,7 @@ class PaymentRequiredError(DashboardError):
 
 
 class ErrorPagesMiddleware:
-    """Turns a DashboardError that a page raised into a page of its own, with its status."""
+    """Turns a DashboardError that a page raised into a page of its own with its status; for htmx, into a toast."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -52,4 +54,7 @@ class ErrorPagesMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DashboardError):
             return None
-        return render(request, "error.html", {"error": exception}, status=exception.status)
+        context = {"error": exception}
+        if wants_fragment(request):
+            return render_toast(request, "error.html#toast", context, status=exception.status)
+        return render(request, "error.html", context, status=exception.status)

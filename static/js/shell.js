@@ -1,0 +1,155 @@
+// What every page can do: copy buttons, toasts, what htmx could not load, and the one dialog.
+(() => {
+  const TOAST_MS = 7000;
+  const COPIED_MS = 1800;
+  const toasts = document.getElementById("toasts");
+
+  // --- Copy -------------------------------------------------------------------------------------------------
+
+  async function copyText(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    // Plain http on another host has no clipboard API.
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "visually-hidden";
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    if (!done) throw new Error("copy refused");
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await copyText(button.dataset.copy);
+      button.classList.add("is-copied");
+      setTimeout(() => button.classList.remove("is-copied"), COPIED_MS);
+      showToast("success", `Copied ${button.dataset.copy}`);
+    } catch {
+      showToast("error", `Your browser did not allow copying. Select and copy it yourself: ${button.dataset.copy}`);
+    }
+    button.focus();
+  });
+
+  // --- Toasts -----------------------------------------------------------------------------------------------
+
+  function showToast(level, text) {
+    const toast = document.createElement("div");
+    toast.className = `toast-card toast-${level}`;
+    toast.dataset.toast = "";
+    const words = document.createElement("p");
+    words.className = "toast-text";
+    words.textContent = text;
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "toast-close";
+    close.dataset.toastClose = "";
+    close.setAttribute("aria-label", "Dismiss");
+    close.textContent = "×";
+    toast.append(words, close);
+    toasts.append(toast);
+  }
+
+  // Errors stay until they are dismissed; the rest waits while someone reads it.
+  function hideInTime(toast) {
+    if (toast.matches(".toast-error, .toast-warning")) return;
+    let timer;
+    const start = () => { timer = setTimeout(() => toast.remove(), TOAST_MS); };
+    const stop = () => clearTimeout(timer);
+    toast.addEventListener("pointerenter", stop);
+    toast.addEventListener("focusin", stop);
+    toast.addEventListener("pointerleave", start);
+    toast.addEventListener("focusout", start);
+    start();
+  }
+
+  new MutationObserver((changes) => {
+    for (const change of changes) {
+      for (const node of change.addedNodes) if (node.dataset?.toast !== undefined) hideInTime(node);
+    }
+  }).observe(toasts, { childList: true });
+  toasts.querySelectorAll("[data-toast]").forEach(hideInTime);
+
+  document.addEventListener("click", (event) => {
+    event.target.closest("[data-toast-close]")?.closest("[data-toast]").remove();
+  });
+
+  // --- What htmx could not load -------------------------------------------------------------------------------
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr } = event.detail;
+    if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget")) {
+      event.detail.shouldSwap = true; // the server says where its message belongs
+      event.detail.isError = false;
+    } else if (isLogInPage(xhr)) {
+      event.detail.shouldSwap = false; // the session ended: the whole page must go to the log-in and back
+      location.reload();
+    }
+  });
+
+  function isLogInPage(xhr) {
+    const login = document.body.dataset.loginUrl;
+    return Boolean(xhr.responseURL) && new URL(xhr.responseURL).pathname === login && location.pathname !== login;
+  }
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const { status } = event.detail.xhr;
+    const text = status >= 500
+      ? "Something went wrong on the server. Nothing was changed; please try again."
+      : `The server refused this (${status}). Reload the page and try again.`;
+    showToast("error", text);
+  });
+  document.addEventListener("htmx:sendError", () => {
+    showToast("error", "The server cannot be reached. Check your connection and try again.");
+  });
+  document.addEventListener("htmx:timeout", () => {
+    showToast("error", "The server took too long to answer. Please try again.");
+  });
+
+  // --- The dialog: links with hx-target="#dialog-content" open it ----------------------------------------------
+
+  const dialog = document.getElementById("dialog");
+  if (!dialog) return;
+  const content = document.getElementById("dialog-content");
+  const modal = () => window.tabler.Modal.getOrCreateInstance(dialog);
+  let opener = null;
+  let isDone = false;
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target === content && !dialog.contains(event.detail.elt)) opener = event.detail.elt;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target !== content) return;
+    isDone = false;
+    modal().show();
+  });
+  dialog.addEventListener("shown.bs.modal", () => {
+    dialog.querySelector("[autofocus]")?.focus();
+  });
+  dialog.addEventListener("hide.bs.modal", () => {
+    // Closing gives up what is being sent; an answer that is being read must not be torn away.
+    if (isDone) return;
+    for (const busy of dialog.querySelectorAll(".htmx-request")) window.htmx.trigger(busy, "htmx:abort");
+  });
+  dialog.addEventListener("hidden.bs.modal", () => {
+    content.replaceChildren();
+    const back = opener?.isConnected ? opener : document.querySelector("[data-dialog-opener]");
+    back?.focus();
+  });
+  document.addEventListener("dialog:close", () => {
+    isDone = true;
+    modal().hide();
+  });
+  document.addEventListener("keydown", (event) => {
+    // A button that is disabled while it sends loses the focus, and Tabler's dialog hears no key without it.
+    const isDeaf = dialog.classList.contains("show") && !dialog.contains(document.activeElement);
+    if (event.key === "Escape" && isDeaf) modal().hide();
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("#dialog [data-dialog-close]")) return;
+    event.preventDefault();
+    modal().hide();
+  });
+})();
