@@ -115,8 +115,9 @@ SQLITE: dict[str, Any] = {
     # A file, because worker threads of the tests open connections of their own.
     "TEST": {"NAME": ENV.data_dir / "test.sqlite3"},
 }
+POSTGRESQL_OPTIONS: dict[str, Any] = {"conn_max_age": 60, "conn_health_checks": True}
 DATABASES: dict[str, Any] = {
-    "default": dj_database_url.parse(ENV.DATABASE_URL, conn_max_age=60) if ENV.DATABASE_URL else SQLITE
+    "default": dj_database_url.parse(ENV.DATABASE_URL, **POSTGRESQL_OPTIONS) if ENV.DATABASE_URL else SQLITE
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -194,7 +195,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": ENV.LOG_LEVEL},
     "loggers": {
-        "django": {"handlers": ["console"], "level": ENV.LOG_LEVEL, "propagate": False},
-        "django.server": {"handlers": ["console"], "level": ENV.LOG_LEVEL, "propagate": False},
+        # In place of Django's own handlers, so that every line comes out once and in one form.
+        "django": {"handlers": [], "level": ENV.LOG_LEVEL, "propagate": True},
+        "django.server": {"handlers": [], "level": ENV.LOG_LEVEL, "propagate": True},
     },
 }

@@ -45,5 +45,6 @@ def may(role: str, permission: Permission) -> bool:
 
 
 def roles_that_may(permission: Permission) -> str:
-    """For sentences: "Administrators, Developers"."""
-    return ", ".join(f"{role.label}s" for role in Role if may(role, permission))
+    """For sentences: "Administrators, Developers and Creators"."""
+    *others, last = [f"{role.label}s" for role in Role if may(role, permission)]
+    return f"{', '.join(others)} and {last}" if others else last

@@ -34,4 +34,4 @@ def test_every_role_and_permission_is_in_the_table() -> None:
 
 
 def test_sentence_names_the_roles_that_may() -> None:
-    assert roles_that_may(Permission.GRANT) == "Administrators, Developers"
+    assert roles_that_may(Permission.GRANT) == "Administrators and Developers"

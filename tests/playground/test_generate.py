@@ -2,9 +2,12 @@
 
 import base64
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
+from kombu.exceptions import OperationalError
 from PIL import Image
 from pytest_django.fixtures import Settings
 
@@ -12,6 +15,7 @@ from dashboard.billing.queries import balance_of
 from dashboard.billing.services import InsufficientCreditsError
 from dashboard.lib.errors import NotFoundError
 from finetunes.models import Grant
+from playground import workflow
 from playground.inputs import InvalidFieldsError
 from playground.models import Generation, State
 from playground.services import WrongEndpointError
@@ -122,3 +126,17 @@ def test_reference_files_go_with_a_refused_hold(cast: Cast, settings: Settings) 
 def test_webhook_is_refused_rather_than_forgotten(cast: Cast) -> None:
     with pytest.raises(InvalidFieldsError, match="does not send webhooks yet"):
         submit_one(cast.organization, "ink-portrait", webhook_url="https://hooks.test/x")
+
+
+def test_broker_that_is_away_delays_and_loses_nothing(
+    transactional_db: None, cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(steps: object) -> None:
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr("playground.tasks.enqueue", refuse)
+    generation = submit_one(cast.organization, "ink-portrait")
+    assert "no broker" in caplog.text
+    Generation.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    [step] = workflow.sweep()
+    assert step.generation_id == generation.pk
