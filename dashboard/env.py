@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
+import dj_database_url
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -67,6 +68,17 @@ class Env(BaseSettings):
     @classmethod
     def blank_is_unset(cls, value: Any) -> Any:
         return value or None
+
+    @field_validator("DATABASE_URL")
+    @classmethod
+    def known_database(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            dj_database_url.parse(value)
+        except ValueError:
+            raise ValueError("use postgres://user:password@host/name") from None
+        return value
 
     @property
     def data_dir(self) -> Path:

@@ -1,0 +1,1 @@
+"""All of the project in one process: what `manage.py up` checks, starts, prints and stops."""

@@ -1,0 +1,65 @@
+"""Takes the README's pictures from a fresh `up`: `uv run python -m tests.pictures.take`."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+import django  # noqa: E402  Django must find its settings first
+
+django.setup()
+
+from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
+
+from tests.browser.chromium import CHROMIUM, FLAGS  # noqa: E402
+from tests.running import RunningUp, running  # noqa: E402
+
+FOLDER = Path(__file__).parent
+PROMPTS = {
+    "nordic-light": ["a harbour town before sunrise", "a cabin under tall pines"],
+    "velvet-noir": ["a jazz trio on a small stage", "rain on a theatre's awning"],
+    "paper-cut": ["a fox in a birch wood", "a market square in spring"],
+}
+WAIT_MS = 30_000
+IMAGES = 6
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as up, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=1)
+        log_in(page, up)
+        fill_playground(page)
+        page.screenshot(path=FOLDER / "playground.png")
+        page.get_by_role("link", name="Finetunes BETA").click()
+        page.get_by_role("table").wait_for()
+        page.screenshot(path=FOLDER / "catalog.png")
+        browser.close()
+
+
+def log_in(page: Page, up: RunningUp) -> None:
+    user = up.demo["users"][0]
+    page.goto(up.base_url)
+    page.locator("input[name=login]").fill(user["email"])
+    page.locator("input[name=password]").fill(user["password"])
+    page.get_by_role("button", name="Log in").click()
+    page.locator("[data-toast-close]").click()
+
+
+def fill_playground(page: Page) -> None:
+    """Two images a finetune, in landscape."""
+    page.get_by_role("button", name="4:3").click()
+    for finetune, prompts in PROMPTS.items():
+        page.get_by_label("Model").select_option(finetune)
+        for prompt in prompts:
+            page.get_by_label("Prompt").fill(f"{page.locator('[data-insert-trigger]').inner_text()}, {prompt}")
+            page.get_by_role("button", name="Generate").click()
+            page.locator("#results .generation").filter(has_text=prompt).wait_for()
+    expect(page.locator("#results .picture img")).to_have_count(IMAGES, timeout=WAIT_MS)
+    page.evaluate("window.scrollTo(0, 0)")
+    page.wait_for_load_state("networkidle")
+
+
+if __name__ == "__main__":
+    main()
