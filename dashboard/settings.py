@@ -197,6 +197,8 @@ LOGGING = {
     "loggers": {
         # In place of Django's own handlers, so that every line comes out once and in one form.
         "django": {"handlers": [], "level": ENV.LOG_LEVEL, "propagate": True},
+        # A refused request is news to its caller; the operator reads of those that broke.
+        "django.request": {"level": "ERROR"},
         "django.server": {"handlers": [], "level": ENV.LOG_LEVEL, "propagate": True},
     },
 }

@@ -6,7 +6,7 @@ the steps that follow from it; `tasks.py` enqueues them.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -163,10 +163,10 @@ def _by_provider(batch: Iterable[Generation]) -> dict[str, list[Generation]]:
 def _poll_batch(provider: Provider, batch: Sequence[Generation]) -> list[Step]:
     answers = provider.poll([generation.polling_url for generation in batch])
     steps: list[Step] = []
-    waiting: list[Generation] = []
+    waiting: dict[timedelta, list[UUID]] = {}
     for generation, answer in zip(batch, answers, strict=True):
         if _still_runs(generation, answer):
-            waiting.append(generation)
+            waiting.setdefault(_interval(generation, answer), []).append(generation.pk)
         else:
             steps += _leave_running(generation, answer)
     _wait(waiting)
@@ -180,14 +180,17 @@ def _still_runs(generation: Generation, answer: Outcome | ProviderError) -> bool
     return pending and in_time
 
 
-def _wait(waiting: Sequence[Generation]) -> None:
-    """Puts off all that still run, in one statement an interval; who has run long is asked less often."""
+def _interval(generation: Generation, answer: Outcome | ProviderError) -> timedelta:
+    """Who has run long is asked less often, and so is a provider that does not answer."""
+    ran = timezone.now() - (generation.submitted_at or generation.created_at)
+    return POLL_INTERVAL_LATE if ran > LATE_AFTER or isinstance(answer, ProviderError) else POLL_INTERVAL
+
+
+def _wait(waiting: Mapping[timedelta, Sequence[UUID]]) -> None:
+    """Puts off all that still run, in one statement an interval."""
     now = timezone.now()
-    late = [g.pk for g in waiting if g.submitted_at and now - g.submitted_at > LATE_AFTER]
-    soon = [g.pk for g in waiting if g.pk not in set(late)]
-    for ids, interval in ((soon, POLL_INTERVAL), (late, POLL_INTERVAL_LATE)):
-        if ids:
-            Generation.objects.in_state(State.RUNNING).filter(pk__in=ids).update(due_at=now + interval)
+    for interval, ids in waiting.items():
+        Generation.objects.in_state(State.RUNNING).filter(pk__in=ids).update(due_at=now + interval)
 
 
 def _leave_running(generation: Generation, answer: Outcome | ProviderError) -> list[Step]:
@@ -229,14 +232,14 @@ def _fail_or_fetch_again(generation: Generation, error: ProviderError) -> list[S
 def _complete(generation: Generation, image: str, thumbnail: str) -> None:
     now = timezone.now()
     if _move(generation.pk, State.FETCHING, State.READY, finished_at=now, image=image, thumbnail=thumbnail):
-        billing.settle(generation.organization_id, generation.cost, generation.pk)
+        billing.settle(generation.pk)
 
 
 @transaction.atomic
 def _end(generation: Generation, state: State, status: Status, details: dict[str, Any] | None) -> None:
     """Any end but Ready: nothing is charged."""
     if _move(generation.pk, state, ENDS[status], finished_at=timezone.now(), details=details):
-        billing.release(generation.organization_id, generation.cost, generation.pk)
+        billing.release(generation.pk)
 
 
 def _move(generation_id: UUID, before: State, after: State, **fields: Any) -> bool:

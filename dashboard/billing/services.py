@@ -43,16 +43,18 @@ def hold(organization: Organization, millicredits: int, event: UUID) -> None:
 
 
 @transaction.atomic
-def release(organization_id: int, millicredits: int, event: UUID) -> None:
-    """Gives a hold back. A second call for the same event fails on the unique reference."""
-    _book(organization_id, Kind.RELEASE, millicredits, f"release:{event}")
+def release(event: UUID) -> LedgerEntry:
+    """Gives the hold of `event` back, and returns it. Raises where nothing was held, or it was closed before."""
+    held = LedgerEntry.objects.get(reference=f"hold:{event}")
+    _book(held.organization_id, Kind.RELEASE, -held.amount, f"release:{event}")
+    return held
 
 
 @transaction.atomic
-def settle(organization_id: int, millicredits: int, event: UUID) -> None:
-    """Turns a hold into a charge of the same size."""
-    release(organization_id, millicredits, event)
-    _book(organization_id, Kind.SETTLE, -millicredits, f"settle:{event}")
+def settle(event: UUID) -> None:
+    """Turns the hold of `event` into a charge of the same size."""
+    held = release(event)
+    _book(held.organization_id, Kind.SETTLE, held.amount, f"settle:{event}")
 
 
 def _book(organization_id: int, kind: Kind, amount: int, reference: str, note: str = "") -> LedgerEntry:

@@ -91,7 +91,7 @@ def test_hold_then_settle_costs_the_price_once(organization: Organization) -> No
     event = uuid4()
     services.hold(organization, 1_400, event)
     assert balance_of(organization) == 8_600
-    services.settle(organization.pk, 1_400, event)
+    services.settle(event)
     assert balance_of(organization) == 8_600
     assert entries(organization)[1:] == [
         (Kind.HOLD, -1_400),
@@ -103,7 +103,7 @@ def test_hold_then_settle_costs_the_price_once(organization: Organization) -> No
 def test_hold_then_release_costs_nothing(organization: Organization) -> None:
     event = uuid4()
     services.hold(organization, 1_400, event)
-    services.release(organization.pk, 1_400, event)
+    services.release(event)
     assert balance_of(organization) == 10_000
 
 
@@ -112,13 +112,20 @@ def test_event_is_held_settled_and_released_once(organization: Organization) -> 
     services.hold(organization, 1_400, event)
     with pytest.raises(IntegrityError), transaction.atomic():
         services.hold(organization, 1_400, event)
-    services.settle(organization.pk, 1_400, event)
+    services.settle(event)
     with pytest.raises(IntegrityError), transaction.atomic():
-        services.settle(organization.pk, 1_400, event)
+        services.settle(event)
     with pytest.raises(IntegrityError), transaction.atomic():
-        services.release(organization.pk, 1_400, event)
+        services.release(event)
     assert balance_of(organization) == 8_600
     assert not unbalanced_accounts()
+
+
+def test_what_was_never_held_is_neither_released_nor_settled(organization: Organization) -> None:
+    for close in (services.release, services.settle):
+        with pytest.raises(LedgerEntry.DoesNotExist):
+            close(uuid4())
+    assert balance_of(organization) == 10_000
 
 
 def test_hold_beyond_the_balance_is_refused_and_nothing_is_held(organization: Organization) -> None:
@@ -151,7 +158,7 @@ def test_one_organizations_money_is_not_anothers(organization: Organization) -> 
 def test_books_balance_until_someone_writes_around_the_ledger(organization: Organization) -> None:
     event = uuid4()
     services.hold(organization, 1_400, event)
-    services.settle(organization.pk, 1_400, event)
+    services.settle(event)
     services.hold(organization, 700, uuid4())
     assert not unbalanced_accounts()
     Account.objects.filter(organization=organization).update(balance=F("balance") + 1)
