@@ -59,7 +59,9 @@ def _process(upstream: str, data_dir: Path) -> Iterator[None]:
 
 
 def _environment(upstream: str, data_dir: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in Env.model_fields}
+    """What `celery worker` has in an operator's shell; pytest's own DJANGO_SETTINGS_MODULE is not among it."""
+    foreign = {*Env.model_fields, "DJANGO_SETTINGS_MODULE"}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
     return {
         **kept,
         "PYTHONPATH": str(ROOT),
