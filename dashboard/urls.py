@@ -9,6 +9,7 @@ from dashboard.views import home
 from playground.api import router as playground_router
 from playground.urls import sample_urlpatterns
 
+handler400 = "dashboard.views.bad_request"
 handler404 = "dashboard.views.not_found"
 handler500 = "dashboard.views.server_error"
 

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from dashboard.bfl.endpoints import Endpoint
 from dashboard.bfl.prices import megapixels, price
-from dashboard.bfl.schemas import Inputs, inputs_of
+from dashboard.bfl.schemas import KLEIN_IMAGES, Inputs, inputs_of
 from dashboard.lib.errors import InvalidInputError
 
 # Kept in columns of their own, or never kept at all.
-IMAGE_FIELDS = ("input_image", "input_image_2", "input_image_3", "input_image_4", "image_prompt")
+IMAGE_FIELDS = (*KLEIN_IMAGES, "image_prompt")
 NOT_KEPT = {"finetune_id", "webhook_url", "webhook_secret", *IMAGE_FIELDS}
 
 

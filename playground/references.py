@@ -4,7 +4,7 @@ import base64
 import binascii
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from dashboard.bfl.prices import PIXELS_PER_MP
-from dashboard.bfl.schemas import MIN_SIDE, SIDE_STEP
+from dashboard.bfl.schemas import MAX_URL_CHARS, MIN_SIDE, SIDE_STEP
 from playground.inputs import InvalidFieldsError
 
 MAX_BYTES = 20 * 10**6
@@ -25,27 +25,26 @@ DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 
 
 class Reference(TypedDict, total=False):
-    """A URL that the provider fetches, or a file of ours with the size that the model will see."""
+    """A URL that the provider fetches, or a file of ours with the size that the model will see; and its field."""
 
+    field: str
     url: str
     file: str
     size: tuple[int, int]
 
 
-def store(event: UUID, images: Sequence[str]) -> list[Reference]:
+def store(event: UUID, images: Mapping[str, str]) -> list[Reference]:
     """Checks all images and keeps the encoded ones. Raises InvalidFieldsError at the field; then nothing is kept."""
-    decoded = [_decode(image, _field(index)) for index, image in enumerate(images)]
+    decoded = {field: _decode(image, field) for field, image in images.items()}
     return [
-        Reference(url=content) if isinstance(content, str) else _keep(event, index, *content)
-        for index, content in enumerate(decoded)
+        Reference(field=field, url=content) if isinstance(content, str) else _keep(event, field, *content)
+        for field, content in decoded.items()
     ]
 
 
 def as_sent(references: Sequence[Reference]) -> dict[str, str]:
     """The request fields as the provider takes them: URLs as they are, files in base64."""
-    return {
-        _field(index): reference.get("url") or _encode(reference["file"]) for index, reference in enumerate(references)
-    }
+    return {reference["field"]: reference.get("url") or _encode(reference["file"]) for reference in references}
 
 
 def remove(references: Sequence[Reference]) -> None:
@@ -54,12 +53,10 @@ def remove(references: Sequence[Reference]) -> None:
             default_storage.delete(name)
 
 
-def _field(index: int) -> str:
-    return "input_image" if index == 0 else f"input_image_{index + 1}"
-
-
 def _decode(image: str, field: str) -> str | tuple[bytes, str, tuple[int, int]]:
     if URL.fullmatch(image):
+        if len(image) > MAX_URL_CHARS:
+            raise InvalidFieldsError({field: f"The URL should have at most {MAX_URL_CHARS} characters"})
         return image
     encoded = image[match.end() :] if (match := DATA_URI.match(image)) else image
     try:
@@ -96,9 +93,9 @@ def _model_size(width: int, height: int) -> tuple[int, int]:
     return width, height
 
 
-def _keep(event: UUID, index: int, content: bytes, extension: str, size: tuple[int, int]) -> Reference:
-    name = default_storage.save(f"references/{event}-{index + 1}.{extension}", ContentFile(content))
-    return Reference(file=name, size=size)
+def _keep(event: UUID, field: str, content: bytes, extension: str, size: tuple[int, int]) -> Reference:
+    name = default_storage.save(f"references/{event}-{field}.{extension}", ContentFile(content))
+    return Reference(field=field, file=name, size=size)
 
 
 def _encode(name: str) -> str:

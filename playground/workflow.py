@@ -26,7 +26,8 @@ from playground.providers.base import Outcome, Provider, ProviderError, get_prov
 log = logging.getLogger(__name__)
 
 BATCH = 500
-MAX_ATTEMPTS = 5
+# With delays of 1, 2, 4 … 32 seconds: a provider may be away for a minute.
+MAX_ATTEMPTS = 7
 SUBMIT_LEASE = timedelta(seconds=60)
 POLL_LEASE = timedelta(seconds=60)
 FETCH_LEASE = timedelta(seconds=120)
@@ -39,6 +40,7 @@ OVERDUE = timedelta(seconds=5)
 # A queue longer than this is enqueued once more; a second message of the same id does nothing.
 QUEUE_PATIENCE = timedelta(seconds=30)
 NO_ANSWER = "The provider did not finish in time."
+DIED = "The server could not hand this job over."
 LOST = "The provider lost this job several times."
 BAD_SAMPLE = "The provider sent something that is not an image."
 
@@ -167,8 +169,11 @@ def _poll_batch(provider: Provider, batch: Sequence[Generation]) -> list[Step]:
     for generation, answer in zip(batch, answers, strict=True):
         if _still_runs(generation, answer):
             waiting.setdefault(_interval(generation, answer), []).append(generation.pk)
-        else:
+            continue
+        try:
             steps += _leave_running(generation, answer)
+        except Exception:  # one that breaks must not hold up the others; its lease ends, and it is asked for again
+            log.exception("generation %s could not leave its state", generation.pk)
     _wait(waiting)
     return steps
 
@@ -255,5 +260,16 @@ def _attend(generation_id: UUID, state: State, now: datetime) -> list[Step]:
         return [Step(Kind.FINISH, now, generation_id)]
     if state is State.RUNNING:
         return [Step(Kind.POLL, now)]
+    if state is State.SUBMITTING and _gave_up(generation_id):
+        return []
     moved = _move(generation_id, state, State.QUEUED, due_at=now + QUEUE_PATIENCE)
     return [Step(Kind.SUBMIT, now, generation_id)] if moved else []
+
+
+def _gave_up(generation_id: UUID) -> bool:
+    """Ends a generation whose submissions keep dying without an answer; it would otherwise be retaken for ever."""
+    generation = Generation.objects.get(pk=generation_id)
+    if generation.attempts < MAX_ATTEMPTS:
+        return False
+    _end(generation, State.SUBMITTING, Status.ERROR, {"error": DIED})
+    return True

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -232,3 +233,12 @@ def test_server_error_page_needs_no_database() -> None:
     response = views.server_error(RequestFactory().get("/"))
     assert response.status_code == 500
     assert "Something went wrong" in response.content.decode()
+
+
+def test_nobody_adds_the_address_of_another_person(person: User) -> None:
+    other = make_user("operator@example.org")
+    client = log_in(person)
+    for action in ("action_add", "action_primary"):
+        response = client.post(reverse("account_email"), {action: "", "email": other.email})
+        assert response.status_code < 500
+    assert not EmailAddress.objects.filter(user=person, email=other.email).exists()

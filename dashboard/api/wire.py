@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -36,7 +37,7 @@ class WireParser(Parser):
             raise InvalidJsonError(error.pos) from None
         except UnicodeDecodeError as error:
             raise InvalidJsonError(error.start) from None
-        except RecursionError:
+        except (RecursionError, ValueError):  # nested too deep, or a number of thousands of digits
             raise InvalidJsonError(0) from None
         return body
 
@@ -102,6 +103,7 @@ def _invalid_json(error: InvalidJsonError) -> Answer:
 
 TRANSLATIONS: dict[type[Exception], Translation] = {
     AuthenticationError: lambda error: (403, errors.error_body(errors.NOT_AUTHENTICATED)),
+    RequestDataTooBig: lambda error: (413, errors.error_body(errors.TOO_LARGE)),
     Http404: lambda error: (404, errors.error_body(errors.NOT_FOUND)),
     HttpError: _http_error,
     ValidationError: _invalid,

@@ -116,7 +116,7 @@ class BflClient:
             raise UpstreamError("an answer of more than 1 MB", status=response.status_code, permanent=True)
         try:
             return json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UpstreamError("an answer that is not JSON", status=response.status_code, permanent=False) from None
 
 

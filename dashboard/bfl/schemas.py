@@ -15,6 +15,9 @@ MIN_SIDE = 64
 MAX_PIXELS = 4 * PIXELS_PER_MP
 SIDE_STEP = 16
 MAX_PROMPT_CHARS = 100_000
+MAX_URL_CHARS = 2083
+KLEIN_IMAGES = ("input_image", "input_image_2", "input_image_3", "input_image_4")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Status(StrEnum):
@@ -39,16 +42,19 @@ def _zero_is_unset(value: Any) -> Any:
     return None if value in (0, "0") and value is not False else value
 
 
-def _without_nul(value: str) -> str:
+def _storable(value: str) -> str:
+    """JSON may carry both, and neither goes into PostgreSQL or into UTF-8."""
     if "\x00" in value:
         raise PydanticCustomError("string_nul", "Input should not contain a NUL character")
+    if not value.isascii() and SURROGATE.search(value):
+        raise PydanticCustomError("string_unicode", "Input should not contain half of a surrogate pair")
     return value
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 Side = Annotated[Annotated[int, Field(ge=MIN_SIDE)] | None, BeforeValidator(_zero_is_unset)]
 Image = Text | None
-WebhookUrl = Annotated[str, Field(min_length=1, max_length=2083), AfterValidator(_without_nul)]
+WebhookUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARS), AfterValidator(_storable)]
 
 
 class Prompted(BaseModel):
@@ -72,7 +78,8 @@ class KleinInputs(Prompted):
     input_image_4: Image = None
     # The height stands first, so that an area that is too large is told at the width.
     height: Side = None
-    width: Side = None
+    # Validated also where it is left open: the default width counts towards the area.
+    width: Side = Field(None, validate_default=True)
 
     @field_validator("width")
     @classmethod
@@ -92,9 +99,9 @@ class KleinInputs(Prompted):
         return self.width or DEFAULT_SIDE, self.height or DEFAULT_SIDE
 
     @property
-    def images(self) -> list[str]:
-        given = (self.input_image, self.input_image_2, self.input_image_3, self.input_image_4)
-        return [image for image in given if image]
+    def images(self) -> dict[str, str]:
+        """The reference images that were sent, by field."""
+        return {field: image for field in KLEIN_IMAGES if (image := getattr(self, field))}
 
 
 class Finetuned(BaseModel):
@@ -136,8 +143,8 @@ class UltraFinetunedInputs(Prompted, Finetuned):
         return int(side * ratio) // SIDE_STEP * SIDE_STEP, int(side) // SIDE_STEP * SIDE_STEP
 
     @property
-    def images(self) -> list[str]:
-        return [self.image_prompt] if self.image_prompt else []
+    def images(self) -> dict[str, str]:
+        return {"image_prompt": self.image_prompt} if self.image_prompt else {}
 
 
 Inputs = KleinInputs | UltraFinetunedInputs

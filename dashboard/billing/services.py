@@ -37,7 +37,7 @@ def hold(organization: Organization, millicredits: int, event: UUID) -> None:
     account = Account.objects.filter(organization=organization, balance__gte=millicredits)
     if account.update(balance=F("balance") - millicredits) != 1:
         raise InsufficientCreditsError(
-            f"Insufficient credits: this costs {as_text(millicredits)}. A Billing Manager can add credits."
+            f"Insufficient credits: this costs {as_text(millicredits)}. Ask the operator of this server to add credits."
         )
     _write(organization.pk, Kind.HOLD, -millicredits, f"hold:{event}")
 

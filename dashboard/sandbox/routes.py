@@ -228,5 +228,5 @@ def _picture(inputs: Inputs) -> Picture:
         output_format=inputs.output_format or "jpeg",
         finetune_id=getattr(inputs, "finetune_id", ""),
         strength=getattr(inputs, "finetune_strength", 0.0),
-        references=tuple(hashlib.sha256(image.encode()).hexdigest() for image in inputs.images),
+        references=tuple(hashlib.sha256(image.encode()).hexdigest() for image in inputs.images.values()),
     )

@@ -18,7 +18,7 @@ from dashboard.sandbox.routes import Routes
 
 log = logging.getLogger(__name__)
 # Four reference images of 20 MB would be more; a test server is not sent those.
-MAX_BODY_BYTES = 32 << 20
+MAX_BODY_BYTES = 112 << 20
 MAX_DISCARDED_BYTES = 256 << 20
 CHUNK_BYTES = 1 << 16
 IDLE_SECONDS = 75
@@ -191,14 +191,14 @@ class _Handler(BaseHTTPRequestHandler):
             raise refuse(HTTPStatus.BAD_REQUEST, "Content-Length is no number.")
         if int(length) > MAX_BODY_BYTES:
             self._discard(min(int(length), MAX_DISCARDED_BYTES))
-            raise refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is larger than 32 MB.")
+            raise refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is larger than 112 MB.")
         return self.rfile.read(int(length))
 
     def _read_chunks(self) -> bytes:
         body = bytearray()
         while size := self._chunk_size():
             if len(body) + size > MAX_BODY_BYTES:
-                raise refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is larger than 32 MB.")
+                raise refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is larger than 112 MB.")
             body += self.rfile.read(size)
             self.rfile.readline(8)
         while self.rfile.readline(CHUNK_BYTES).strip():

@@ -1,5 +1,6 @@
 """BFL's API, or any server that speaks its wire (the sandbox does)."""
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from django.conf import settings
 
 from dashboard.bfl.client import BflClient
 from dashboard.bfl.errors import UpstreamError
-from dashboard.bfl.schemas import Result, Status
+from dashboard.bfl.schemas import MAX_URL_CHARS, Result, Status
 from playground.providers.base import Outcome, ProviderError
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,12 @@ class BflProvider:
 
     def submit(self, endpoint: str, body: dict[str, Any]) -> str:
         try:
-            return self.client.submit(endpoint, body).polling_url
+            polling_url = self.client.submit(endpoint, body).polling_url
         except UpstreamError as error:
             raise _provider_error(error) from None
+        if not _is_storable(polling_url):
+            raise _provider_error(UpstreamError("an unusable polling URL", permanent=True))
+        return polling_url
 
     def poll(self, polling_urls: Sequence[str]) -> list[Outcome | ProviderError]:
         return list(self.pool.map(self._poll_one, polling_urls))
@@ -57,12 +61,29 @@ def _outcome(result: Result) -> Outcome:
     """An unknown status is Pending, and so is a Ready without a sample: both are still on their way."""
     status = STATUSES.get(result.status, Status.PENDING)
     if status is not Status.READY:
-        return Outcome(status, details=result.details)
+        return Outcome(status, details=_storable(result.details))
     body = result.result or {}
     sample, seed = body.get("sample"), body.get("seed")
     if not isinstance(sample, str):
         return Outcome(Status.PENDING)
-    return Outcome(status, sample_url=sample, seed=seed if isinstance(seed, int) else None)
+    if not _is_storable(sample):
+        raise UpstreamError("an unusable sample URL", permanent=True)
+    return Outcome(status, sample_url=sample, seed=seed if isinstance(seed, int) and abs(seed) < 2**64 else None)
+
+
+def _is_storable(url: str) -> bool:
+    """Neither too long for its column nor with characters that no URL has and PostgreSQL refuses."""
+    return len(url) <= MAX_URL_CHARS and url.isascii() and url.isprintable()
+
+
+def _storable(details: dict[str, Any] | None) -> dict[str, Any] | None:
+    """None for what PostgreSQL's JSON does not take: NaN, NUL, half of a surrogate pair."""
+    try:
+        text = json.dumps(details, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError:
+        return None
+    return None if "\\u0000" in text else details
 
 
 def _provider_error(error: UpstreamError) -> ProviderError:

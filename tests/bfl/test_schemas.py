@@ -26,6 +26,13 @@ def _ultra(**fields: Any) -> UltraFinetunedInputs:
     return UltraFinetunedInputs.model_validate({"finetune_id": "a", **fields})
 
 
+@pytest.mark.parametrize("height", [4097, 2**63])
+def test_area_counts_the_default_width(height: int) -> None:
+    assert _klein(height=4096).size == (1024, 4096)
+    with pytest.raises(ValidationError, match="4 MP"):
+        _klein(height=height)
+
+
 @pytest.mark.parametrize("value", [None, 0, "0"])
 def test_null_and_0_leave_a_side_open(value: Any) -> None:
     inputs = _klein(width=value, height=value)
@@ -34,7 +41,7 @@ def test_null_and_0_leave_a_side_open(value: Any) -> None:
 
 def test_optional_fields_may_be_null() -> None:
     names = ("seed", "output_format", "webhook_url", "webhook_secret", "input_image", "input_image_4")
-    assert _klein(**dict.fromkeys(names)).images == []
+    assert _klein(**dict.fromkeys(names)).images == {}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +60,8 @@ def test_optional_fields_may_be_null() -> None:
         ("webhook_url", "", "string_too_short"),
         ("webhook_url", "https://x/\x00", "string_nul"),
         ("input_image", 5, "string_type"),
+        ("input_image", "https://x/\ud800", "string_unicode"),
+        ("webhook_secret", "\udfff", "string_unicode"),
     ],
 )
 def test_klein_refuses(field: str, value: Any, kind: str) -> None:
@@ -96,7 +105,7 @@ def test_ultra_refuses_other_ratios(ratio: str) -> None:
 
 def test_ultra_defaults_are_its_own() -> None:
     inputs = _ultra(safety_tolerance=6)
-    assert (inputs.prompt, inputs.finetune_strength, inputs.images) == ("", 1.2, [])
+    assert (inputs.prompt, inputs.finetune_strength, inputs.images) == ("", 1.2, {})
 
 
 def test_answers_keep_the_wire_s_key_order_with_nulls() -> None:

@@ -141,6 +141,28 @@ def test_missing_field_and_bad_json_are_422(key: str) -> None:
     assert broken.json()["detail"][0]["loc"] == ["body", 11]
 
 
+def test_body_that_is_too_large_is_413_on_the_wire(key: str, settings: Settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    response = post({**BODY, "prompt": "x" * 100}, key)
+    assert (response.status_code, response.json()["detail"]) == (413, "The request is too large")
+
+
+def test_unknown_host_is_refused_on_the_wire(key: str) -> None:
+    response = post(BODY, key, host="elsewhere.example")
+    assert (response.status_code, response.json()["detail"]) == (400, "Bad Request")
+
+
+def test_number_of_thousands_of_digits_is_a_json_error(key: str) -> None:
+    response = post(b'{"seed": ' + b"9" * 5000 + b"}", key)
+    assert (response.status_code, response.json()["detail"][0]["type"]) == (422, "json_invalid")
+
+
+def test_reference_url_that_is_too_long_is_refused_at_its_field(key: str) -> None:
+    response = post({**BODY, "input_image": "https://x/1.png", "input_image_2": "https://x/" + "a" * 2083}, key)
+    assert response.status_code == 422
+    assert response.json()["detail"][0]["loc"] == ["body", "input_image_2"]
+
+
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"", b"\xff\xfe", b"[" * 100_000])
 def test_body_that_is_no_object_is_422(key: str, body: bytes) -> None:
     assert post(body, key).status_code == 422

@@ -18,6 +18,7 @@ from finetunes.models import Grant
 from playground import workflow
 from playground.inputs import InvalidFieldsError
 from playground.models import Generation, State
+from playground.references import as_sent
 from playground.services import WrongEndpointError
 from tests.conftest import Cast
 from tests.factories import make_finetune, make_organization
@@ -94,7 +95,8 @@ def test_reference_images_are_kept_priced_and_give_the_size(cast: Cast) -> None:
     )  # fmt: skip
     assert generation.cost == 1400 + 2 * 100
     assert (generation.width, generation.height) == (640, 480)
-    assert [sorted(reference) for reference in generation.references] == [["file", "size"], ["url"]]
+    kept = [sorted(reference) for reference in generation.references]
+    assert kept == [["field", "file", "size"], ["field", "url"]]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,11 @@ def test_bad_reference_image_is_refused_at_its_field(cast: Cast, settings: Setti
         submit_one(cast.organization, "ink-portrait", input_image=picture(), input_image_2=image)
     assert sentence in refused.value.errors["input_image_2"]
     assert not list(Path(settings.MEDIA_ROOT).rglob("references/*"))
+
+
+def test_reference_is_sent_on_in_its_own_field(cast: Cast) -> None:
+    generation = submit_one(cast.organization, "ink-portrait", input_image_3=picture())
+    assert as_sent(generation.references) == {"input_image_3": picture()}
 
 
 def test_reference_files_go_with_a_refused_hold(cast: Cast, settings: Settings) -> None:

@@ -116,7 +116,7 @@ def test_price_follows_the_form_before_a_prompt_is_written(cast: Cast, creator: 
     assert "1.4 credits" in price(width="1024", height="1024")
     assert "1.5 credits" in price(width="2048", height="1024")
     assert "98.6 left after" in price()
-    assert "within 64 px and 4 MP" in price(width="9000", height="9000")
+    assert "64 px or more" in price(width="9000", height="9000")
 
 
 def test_organization_without_finetunes_is_told_what_to_do(db: None) -> None:
@@ -149,3 +149,12 @@ def test_prompt_of_a_hostile_author_is_escaped(cast: Cast, creator: Client) -> N
     creator.post(url(cast), {**FIELDS, "prompt": "<script>alert(1)</script>"})
     assert "<script>alert" not in creator.get(url(cast)).content.decode()
     assert balance_of(cast.organization) < 100_000
+
+
+def test_every_wrong_field_is_told_at_once(cast: Cast, creator: Client) -> None:
+    wrong = {**FIELDS, "prompt": " ", "width": "33"}
+    response = creator.post(url(cast, "playground/"), wrong, headers=HTMX)
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "Write what the image should show." in page
+    assert "Width: Input should be greater than or equal to 64" in page

@@ -10,6 +10,7 @@ from PIL import Image
 
 from dashboard.billing.models import LedgerEntry
 from dashboard.billing.queries import balance_of, unbalanced_accounts
+from dashboard.billing.services import release
 from dashboard.sandbox.server import Sandbox
 from playground import workflow
 from playground.models import Generation, State
@@ -158,3 +159,27 @@ def test_twenty_running_are_polled_in_few_queries(
     Generation.objects.update(due_at=timezone.now())
     with django_assert_max_num_queries(6):  # type: ignore[operator]
         workflow.poll()
+
+
+def test_submission_that_keeps_dying_ends_uncharged(cast: Cast) -> None:
+    generation = submit_one(cast.organization, "ink-portrait")
+    past = timezone.now() - timedelta(minutes=2)
+    Generation.objects.update(state=State.SUBMITTING, attempts=workflow.MAX_ATTEMPTS - 1, due_at=past)
+    [again] = workflow.sweep()
+    assert again.kind is Kind.SUBMIT
+    Generation.objects.update(state=State.SUBMITTING, attempts=workflow.MAX_ATTEMPTS, due_at=past)
+    assert workflow.sweep() == []
+    generation.refresh_from_db()
+    assert (generation.state, generation.explanation) == (State.ERROR, workflow.DIED)
+    assert balance_of(cast.organization) == 100_000
+
+
+def test_one_that_cannot_be_booked_does_not_hold_up_the_others(cast: Cast, caplog: pytest.LogCaptureFixture) -> None:
+    broken, sound = (submit_one(cast.organization, "ink-portrait", "TOK [error]") for _ in range(2))
+    workflow.submit(broken.pk)
+    workflow.submit(sound.pk)
+    Generation.objects.update(submitted_at=timezone.now() - workflow.DEADLINE, due_at=timezone.now())
+    release(broken.pk)  # its hold is closed already: it can't end
+    workflow.poll()
+    assert list(Generation.objects.in_state(State.ERROR)) == [sound]
+    assert str(broken.pk) in caplog.text

@@ -110,7 +110,7 @@ def test_unknown_fields_and_nulls_are_accepted(caller: Caller) -> None:
 
 
 def test_body_above_the_cap_is_413_and_the_answer_arrives(caller: Caller) -> None:
-    body = json.dumps({"prompt": "x", "input_image": "A" * (33 << 20)}).encode()
+    body = json.dumps({"prompt": "x", "input_image": "A" * (113 << 20)}).encode()
     answer = _post_raw(caller, body)
     assert answer.status_code == 413
     assert answer.headers["connection"] == "close"
