@@ -103,16 +103,19 @@ class GenerateForm(forms.Form):
         return inputs.cost_of(endpoint, inputs.size_of(parsed), len(parsed.images))
 
     def clean(self) -> dict[str, Any]:
-        if self.errors:
+        finetune_id = self.cleaned_data.get("finetune")
+        if finetune_id is None:
             return self.cleaned_data
-        finetune_id = self.cleaned_data["finetune"]
-        given = {name: self.cleaned_data[name] for name in PARAMETERS if self.cleaned_data[name] not in (None, "")}
+        found = {name: self.cleaned_data.get(name) for name in PARAMETERS}
+        given = {name: value for name, value in found.items() if value not in (None, "")}
         try:
             self.endpoint = resolve_finetune(self.caller, finetune_id).endpoint
             self.inputs = inputs.parse(self.endpoint, {"finetune_id": finetune_id, **given})
         except NotFoundError as error:
             self.add_error("finetune", error.message)
         except inputs.InvalidFieldsError as error:
+            # A field that already is wrong, an empty prompt for one, is missing here and needs no second sentence.
             for field, message in error.errors.items():
-                self.add_error(field if field in self.fields else None, message)
+                if field not in self.errors:
+                    self.add_error(field if field in self.fields else None, message)
         return self.cleaned_data

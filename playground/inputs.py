@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from dashboard.bfl.endpoints import Endpoint
 from dashboard.bfl.prices import megapixels, price
@@ -14,6 +15,13 @@ from dashboard.lib.errors import InvalidInputError
 # Kept in columns of their own, or never kept at all.
 IMAGE_FIELDS = (*KLEIN_IMAGES, "image_prompt")
 NOT_KEPT = {"finetune_id", "webhook_url", "webhook_secret", *IMAGE_FIELDS}
+# For people, by pydantic's type of the error; the API answers in pydantic's own words, as BFL does.
+SENTENCES = {
+    "greater_than_equal": "Use {ge:g} or more.",
+    "less_than_equal": "Use {le:g} or less.",
+    "area_too_large": "Width times height is over 4 MP; use a smaller size.",
+    "string_too_long": "Use at most {max_length:,} characters.",
+}
 
 
 class InvalidFieldsError(InvalidInputError):
@@ -29,7 +37,12 @@ def parse(endpoint: Endpoint, data: Mapping[str, Any]) -> Inputs:
     try:
         return inputs_of(endpoint).model_validate(dict(data))
     except ValidationError as error:
-        raise InvalidFieldsError({str(e["loc"][0]): e["msg"] for e in error.errors()}) from None
+        raise InvalidFieldsError({str(e["loc"][0]): _sentence(e) for e in error.errors()}) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    known = SENTENCES.get(error["type"])
+    return known.format(**error["ctx"]) if known else error["msg"]
 
 
 def keep(inputs: Inputs) -> dict[str, Any]:

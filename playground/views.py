@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from dashboard.bfl.errors import error_body
 from dashboard.bfl.signatures import is_signed
@@ -99,7 +99,7 @@ def thumbnail(request: HttpRequest, org_id: str, generation_id: UUID) -> FileRes
     return _send(str(get_generation(membership.organization, generation_id).thumbnail))
 
 
-@require_GET
+@require_safe
 def sample(request: HttpRequest, generation_id: UUID, extension: str) -> FileResponse | JsonResponse:
     """The image behind a signed URL: no log-in and no key, for as long as the signature lives."""
     if not is_signed(settings.SECRET_KEY, request.path, request.GET.dict()):

@@ -202,7 +202,7 @@ def test_outsider_reads_a_page_without_the_organization(cast: Cast) -> None:
 def test_member_reads_why_the_role_may_not(cast: Cast) -> None:
     response = log_in(cast.viewer.user).get(reverse("finetune-add", args=[cast.organization.org_id]))
     assert response.status_code == 403
-    assert "may not add, edit and delete finetunes" in response.content.decode()
+    assert "may not add, edit or delete finetunes" in response.content.decode()
     assert Outline(response.content.decode()).count("h1") == 1
 
 

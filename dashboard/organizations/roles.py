@@ -14,13 +14,15 @@ class Role(TextChoices):
 
 
 class Permission(StrEnum):
-    SEE_CATALOG = "see the catalog and usage"
+    """What a role may do, worded for "may …" and "may not …"."""
+
+    SEE_CATALOG = "see the catalog or usage"
     GENERATE = "generate in the Playground"
-    EDIT_FINETUNES = "add, edit and delete finetunes"
-    GRANT = "grant and revoke"
+    EDIT_FINETUNES = "add, edit or delete finetunes"
+    GRANT = "grant or revoke"
     MANAGE_KEYS = "manage API keys"
-    MANAGE_CREDITS = "manage credits and budgets"
-    MANAGE_MEMBERS = "manage members and organization settings"
+    MANAGE_CREDITS = "manage credits or budgets"
+    MANAGE_MEMBERS = "manage members or organization settings"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {

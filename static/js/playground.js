@@ -103,10 +103,21 @@
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.target === form() && event.detail.successful) form().querySelectorAll(".field-errors, .form-refusal").forEach((e) => e.remove());
+    if (event.target !== form() || !event.detail.successful) return;
+    form().querySelectorAll(".field-errors, .form-refusal").forEach((e) => e.remove());
+    form().querySelectorAll("[aria-invalid]").forEach((e) => e.removeAttribute("aria-invalid"));
+    priceChanged();
+    showNewest();
   });
 
+  // On a phone the results begin below the form.
+  function showNewest() {
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    document.querySelector("#results .generation")?.scrollIntoView({ block: "nearest", behavior });
+  }
+
   document.addEventListener("htmx:load", (event) => {
+    if (event.target.matches(".generation-arrived")) priceChanged(); // a failure gave its hold back
     if (event.target.id !== "generate") return;
     prepare();
     const refused = event.target.querySelector("#refusal, [aria-invalid=true]");

@@ -108,6 +108,18 @@
     showToast("error", "The server took too long to answer. Please try again.");
   });
 
+  // --- A button that is disabled while it sends loses the focus; it gets it back --------------------------------
+
+  let sender = null;
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.elt.contains(document.activeElement)) sender = document.activeElement;
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (!detail.elt.contains(sender)) return;
+    if (sender.isConnected && document.activeElement === document.body) sender.focus({ preventScroll: true });
+    sender = null;
+  });
+
   // --- The dialog: links with hx-target="#dialog-content" open it ----------------------------------------------
 
   const dialog = document.getElementById("dialog");

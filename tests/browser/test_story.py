@@ -132,6 +132,20 @@ def test_moderated_request_says_not_charged(page: Page, running_up: RunningUp, c
     assert console_errors == []
 
 
+def test_failure_gives_the_price_back_and_the_keyboard_its_place(
+    page: Page, running_up: RunningUp, console_errors: list[str]
+) -> None:
+    log_in(page, running_up, "administrator@bureau")
+    left = page.locator("#price .price-note").inner_text()
+    page.get_by_label("Prompt").fill("something [error]")
+    button = page.get_by_role("button", name="Generate")
+    button.press("Enter")
+    expect(page.locator("#announcement")).to_contain_text("Not charged.", timeout=WAIT_MS)
+    expect(button).to_be_focused()
+    expect(page.locator("#price .price-note")).to_have_text(left)
+    assert console_errors == []
+
+
 def test_organization_without_credits_reads_why(page: Page, running_up: RunningUp) -> None:
     log_in(page, running_up, "administrator@studio-zero")
     page.get_by_label("Prompt").fill("anything")

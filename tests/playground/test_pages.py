@@ -80,10 +80,10 @@ def test_card_of_a_failed_generation_says_not_charged(cast: Cast, creator: Clien
         ({"prompt": " "}, "Write what the image should show."),
         ({"finetune": ""}, "Pick a finetune."),
         ({"finetune": "nothing"}, "not one of the available choices"),
-        ({"finetune_strength": "3"}, "less than or equal to 2"),
+        ({"finetune_strength": "3"}, "Use 2 or less."),
         ({"seed": "many"}, "Enter a whole number"),
-        ({"width": "20"}, "greater than or equal to 64"),
-        ({"width": "4096", "height": "4096"}, "at most 4194304 pixels"),
+        ({"width": "20"}, "Width: Use 64 or more."),
+        ({"width": "4096", "height": "4096"}, "over 4 MP; use a smaller size."),
     ],
 )
 def test_wrong_field_is_told_at_the_field_and_nothing_is_lost(
@@ -157,4 +157,4 @@ def test_every_wrong_field_is_told_at_once(cast: Cast, creator: Client) -> None:
     page = response.content.decode()
     assert response.status_code == 422
     assert "Write what the image should show." in page
-    assert "Width: Input should be greater than or equal to 64" in page
+    assert "Width: Use 64 or more." in page
