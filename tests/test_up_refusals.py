@@ -46,6 +46,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     _assert_one_line(refused(data_dir=tmp_path / "data"), str(tmp_path / "data"), "--data-dir")
 
 
+def test_a_damaged_demo_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "demo.json").write_text('{"base_url": ')
+    port, sandbox_port = free_ports()
+    options = ("--port", str(port), "--sandbox-port", str(sandbox_port))
+    _assert_one_line(refused(*options, data_dir=tmp_path / "data"), "demo.json is damaged")
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

@@ -7,7 +7,6 @@ NOT_AUTHENTICATED = "Not authenticated - Invalid Authentication"
 NOT_FOUND = "Not Found"
 BAD_REQUEST = "Bad Request"
 TOO_LARGE = "The request is too large"
-INSUFFICIENT_CREDITS = "Insufficient credits"
 SERVER_ERROR = "Internal Server Error"
 
 

@@ -10,10 +10,6 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseLocation, t
 from django_htmx.middleware import HtmxDetails
 
 
-class HtmxHttpRequest(HttpRequest):
-    htmx: HtmxDetails
-
-
 def wants_fragment(request: HttpRequest) -> bool:
     """True for htmx, but neither for a boosted link nor for a history restore: both need the whole page."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]

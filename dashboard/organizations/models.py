@@ -49,11 +49,6 @@ class User(AbstractUser):
         return self.email
 
 
-class OrganizationQuerySet(models.QuerySet["Organization"]):
-    def of_member(self, user: User) -> "OrganizationQuerySet":
-        return self.filter(memberships__user=user)
-
-
 class Organization(models.Model):
     """The tenant: owns finetunes, keys and credits."""
 
@@ -68,8 +63,6 @@ class Organization(models.Model):
     )
     name = models.CharField(max_length=80)
     created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]

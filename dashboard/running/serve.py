@@ -2,6 +2,7 @@
 
 import signal
 from functools import partial
+from json import JSONDecodeError
 
 from django.conf import settings
 from django.db import connections
@@ -35,7 +36,12 @@ def prepare_demo(*, create: bool) -> demo.Demo | None:
     """The demo that this data folder has, or now gets if its database is empty."""
     sandbox_url = None if settings.ENV.BFL_API_URL else settings.ENV.sandbox_url
     place = (settings.DATA_DIR, settings.BASE_URL, sandbox_url)
-    return demo.resume_demo(*place) or (demo.create_demo(*place) if create else None)
+    try:
+        return demo.resume_demo(*place) or (demo.create_demo(*place) if create else None)
+    except JSONDecodeError:
+        raise preflight.StartError(
+            f"{settings.DATA_DIR / demo.FILE_NAME} is damaged. Mend it, or delete it and with it the demo's passwords."
+        ) from None
 
 
 def _serve(text: str) -> None:
