@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -34,6 +35,12 @@ class Cast:
     @property
     def organization(self) -> Organization:
         return self.owner.organization
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Makes the folder of the tests' SQLite file: in a fresh clone nothing has made it yet."""
+    django_settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from dashboard.running.preflight import StartError
 
 @pytest.fixture
 def data_dir(settings: Settings, tmp_path: Path) -> Path:
+    settings.ENV = settings.ENV.model_copy(update={"DATA_DIR": tmp_path / "data"})
     settings.DATA_DIR = tmp_path / "data"
     settings.UPLOADS_DIR = settings.DATA_DIR / "uploads"
     settings.MEDIA_ROOT = settings.DATA_DIR / "files"
