@@ -22,6 +22,11 @@ def _import_error(name: str, path: str) -> Error | None:
     return None
 
 
+@register(Tags.files)
+def check_storage(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    return [Error(fault, id="dashboard.E004")] if (fault := settings.ENV.storage_fault) else []
+
+
 @register(Tags.security, deploy=True)
 def check_shared_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Processes that share a database must share the key that signs sessions and URLs, and a broker."""

@@ -22,7 +22,9 @@ from dashboard.organizations.services import add_member, create_organization, mi
 from finetunes.checkpoints.writer import write_lora
 from finetunes.models import Finetune
 from finetunes.queries import has_name
-from finetunes.services import add_finetune, grant, publish_official
+from finetunes.services.catalog import add_finetune, publish_official
+from finetunes.services.grants import grant
+from finetunes.services.uploads import receive
 
 FILE_NAME = "demo.json"
 OPERATOR = "operator@dashboard.example"
@@ -190,16 +192,16 @@ def _add_lora(lora: Lora, owner: Organization, administrator: User, recipient: s
 def _upload(lora: Lora, owner: Organization, administrator: User) -> None:
     with tempfile.TemporaryFile() as file:
         write_lora(file, lora.base_model, seed=lora.name, name=lora.name, trigger_phrase=lora.trigger_phrase)
-        file.seek(0)
-        add_finetune(
-            owner,
-            name=lora.name,
-            base_model=lora.base_model,
-            precision=lora.precision,
-            trigger_phrase=lora.trigger_phrase,
-            checkpoint=File(file, f"{lora.name}.safetensors"),
-            created_by=administrator,
-        )
+        upload = receive(owner, File(file, f"{lora.name}.safetensors"), user=administrator)
+    add_finetune(
+        owner,
+        upload,
+        name=lora.name,
+        base_model=lora.base_model,
+        precision=lora.precision,
+        trigger_phrase=lora.trigger_phrase,
+        created_by=administrator,
+    )
 
 
 def _new_password() -> str:

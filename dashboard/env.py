@@ -49,7 +49,15 @@ class Env(BaseSettings):
         None, description="The upstream: BFL's API or a server that speaks it. Default: the sandbox."
     )
     BFL_API_KEY: SecretStr | None = Field(None, description="The key for BFL_API_URL.")
+    S3_BUCKET: str | None = Field(None, description="Bucket for checkpoints and images. Default: DATA_DIR/files.")
+    S3_ENDPOINT_URL: HttpUrl | None = Field(None, description="An S3-compatible server. Default: AWS.")
+    S3_REGION: str | None = Field(None, description="The bucket's region. Default: the AWS configuration's.")
+    S3_ACCESS_KEY_ID: str | None = Field(None, description="Default: the AWS configuration or the machine's role.")
+    S3_SECRET_ACCESS_KEY: SecretStr | None = Field(None, description="The secret of S3_ACCESS_KEY_ID.")
     MAX_CHECKPOINT_BYTES: int = Field(4 * 2**30, gt=0, description="Largest checkpoint accepted, in bytes.")
+    STORAGE_QUOTA_BYTES: int = Field(
+        100 * 2**30, gt=0, description="What the checkpoints of one organization may take together, in bytes."
+    )
     LOG_LEVEL: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("ALLOWED_HOSTS", mode="before")
@@ -64,7 +72,9 @@ class Env(BaseSettings):
             raise ValueError("use DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
-    @field_validator("DATABASE_URL", "REDIS_URL", mode="before")
+    @field_validator(
+        "DATABASE_URL", "REDIS_URL", "S3_BUCKET", "S3_ENDPOINT_URL", "S3_REGION", "S3_ACCESS_KEY_ID", mode="before"
+    )
     @classmethod
     def blank_is_unset(cls, value: Any) -> Any:
         return value or None
@@ -96,6 +106,32 @@ class Env(BaseSettings):
     @property
     def upstream_url(self) -> str:
         return str(self.BFL_API_URL).rstrip("/") if self.BFL_API_URL else self.sandbox_url
+
+    @property
+    def storage(self) -> dict[str, Any]:
+        """The entry of Django's STORAGES that all files go to."""
+        if self.S3_BUCKET is None:
+            return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+        options: dict[str, Any] = {
+            "bucket_name": self.S3_BUCKET,
+            "endpoint_url": str(self.S3_ENDPOINT_URL).rstrip("/") if self.S3_ENDPOINT_URL else None,
+            "region_name": self.S3_REGION,
+        }
+        if self.S3_ACCESS_KEY_ID and self.S3_SECRET_ACCESS_KEY:
+            # Keys of our own have no session: the shell's belongs to its keys.
+            secret = self.S3_SECRET_ACCESS_KEY.get_secret_value()
+            options |= {"access_key": self.S3_ACCESS_KEY_ID, "secret_key": secret, "security_token": None}
+        return {"BACKEND": "dashboard.lib.bucket.BucketStorage", "OPTIONS": options}
+
+    @property
+    def storage_fault(self) -> str:
+        """Which S3_* is set without another that it needs; empty where all is well."""
+        given = [name for name in type(self).model_fields if name.startswith("S3_") and getattr(self, name)]
+        if given and not self.S3_BUCKET:
+            return f"{given[0]} is set and S3_BUCKET is not: set the bucket too, or files go to the data folder."
+        if bool(self.S3_ACCESS_KEY_ID) != bool(self.S3_SECRET_ACCESS_KEY):
+            return "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY belong together: set both, or neither."
+        return ""
 
 
 def load() -> Env:

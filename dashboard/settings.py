@@ -19,6 +19,7 @@ DEBUG = ENV.DEBUG
 SECRET_KEY = environment.read_secret_key(ENV)
 ALLOWED_HOSTS = [urlsplit(BASE_URL).hostname or "", "localhost", "127.0.0.1", "[::1]", *ENV.ALLOWED_HOSTS]
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+CSRF_FAILURE_VIEW = "dashboard.views.csrf_failure"
 ROOT_URLCONF = "dashboard.urls"
 WSGI_APPLICATION = "dashboard.wsgi.application"
 
@@ -128,15 +129,21 @@ CACHES = {
 }
 
 DATA_DIR = ENV.data_dir
+STORAGES = {
+    "default": ENV.storage,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 MEDIA_ROOT = ENV.data_dir / "files"
+# Beside the files wherever these end: uploads grow here, by many small writes.
 UPLOADS_DIR = ENV.data_dir / "uploads"
 # `up` makes the folder, on the disk where checkpoints end; without it Django uses the system's own.
 FILE_UPLOAD_TEMP_DIR = UPLOADS_DIR if UPLOADS_DIR.is_dir() else None
 # Every upload goes straight to a file: a checkpoint never stands in memory.
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["finetunes.uploads.form_files.FormFileHandler"]
 # Four reference images of 20 MB in base64, and their JSON.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 112 * 2**20
 MAX_CHECKPOINT_BYTES = ENV.MAX_CHECKPOINT_BYTES
+STORAGE_QUOTA_BYTES = ENV.STORAGE_QUOTA_BYTES
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
@@ -180,7 +187,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "playground.tasks.sweep", "schedule": 5.0}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "playground.tasks.sweep", "schedule": 5.0},
+    "sweep-uploads": {"task": "finetunes.tasks.sweep", "schedule": 300.0},
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.data_dir / "celerybeat-schedule")
 
 # --- The rest ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from dashboard.api.wire import create_api
 from dashboard.billing.api import router as billing_router
 from dashboard.views import home
+from finetunes.api import router as finetunes_router
 from playground.api import router as playground_router
 from playground.urls import sample_urlpatterns
 
@@ -15,6 +16,7 @@ handler500 = "dashboard.views.server_error"
 
 api = create_api()
 api.add_router("", billing_router)
+api.add_router("", finetunes_router)
 api.add_router("", playground_router)
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.views import defaults
+from django.views import csrf, defaults
 from django.views.decorators.http import require_GET
 
 from dashboard.bfl import errors
@@ -13,6 +13,7 @@ from dashboard.organizations.models import User
 from dashboard.organizations.shell import landing_url
 
 API_PREFIX = "/v1/"
+OLD_PAGE = "This page is older than your log-in. Reload it and choose the same file: the upload goes on where it is."
 
 
 @require_GET
@@ -27,19 +28,30 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith(API_PREFIX):
+    if _reads_json(request):
         return JsonResponse(errors.error_body(errors.BAD_REQUEST), status=400)
     return defaults.bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith(API_PREFIX):
+    if _reads_json(request):
         return JsonResponse(errors.error_body(errors.NOT_FOUND), status=404)
     return render(request, "404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith(API_PREFIX):
+    if _reads_json(request):
         return JsonResponse(errors.error_body(errors.SERVER_ERROR), status=500)
     # Without the request: the shell's context reads the database, which may be what failed.
     return HttpResponseServerError(render_to_string("500.html"))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    if _reads_json(request):
+        return JsonResponse(errors.error_body(OLD_PAGE), status=403)
+    return csrf.csrf_failure(request, reason)
+
+
+def _reads_json(request: HttpRequest) -> bool:
+    """Programs, and what uploads files in a page."""
+    return request.path.startswith(API_PREFIX) or "Tus-Resumable" in request.headers

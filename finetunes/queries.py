@@ -1,11 +1,14 @@
 """Reads of the catalog, each from one organization's view."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, TextChoices
+from django.conf import settings
+from django.db.models import Count, Q, Sum, TextChoices
+from django.utils import timezone
 
 from dashboard.organizations.models import Organization
-from finetunes.models import Finetune, FinetuneQuerySet
+from finetunes.models import Checkpoint, Finetune, FinetuneQuerySet, Upload, Version, VersionQuerySet
 
 PAGE_SIZE = 50
 
@@ -29,7 +32,7 @@ def list_finetunes(viewer: Organization, tab: Tab) -> FinetuneQuerySet:
         finetunes = finetunes.owned_by(viewer)
     elif tab is Tab.SHARED:
         finetunes = finetunes.shared_with(viewer)
-    return finetunes.select_related("organization")
+    return finetunes.select_related("organization", "current_version__checkpoint")
 
 
 def count_tabs(viewer: Organization) -> list[TabCount]:
@@ -46,3 +49,50 @@ def count_tabs(viewer: Organization) -> list[TabCount]:
 
 def has_name(owner: Organization, name: str) -> bool:
     return Finetune.objects.owned_by(owner).filter(name=name).exists()
+
+
+def find_names(owner: Organization, names: Collection[str]) -> set[str]:
+    """Those of `names` that are taken."""
+    return set(Finetune.objects.owned_by(owner).filter(name__in=names).values_list("name", flat=True))
+
+
+# --- Checkpoints and versions ------------------------------------------------------------------------------
+
+
+def find_checkpoint(owner: Organization, sha256: str) -> Checkpoint | None:
+    """The stored file with this digest, if this very organization keeps one."""
+    return Checkpoint.objects.kept_by(owner).filter(sha256=sha256).first()
+
+
+def find_same_weights(owner: Organization, weights_sha256: str) -> Finetune | None:
+    """A finetune of this organization with a version of these weights, whatever its metadata; the oldest one."""
+    same = Checkpoint.objects.kept_by(owner).filter(weights_sha256=weights_sha256).exclude(weights_sha256="")
+    return Finetune.objects.owned_by(owner).filter(versions__checkpoint__in=same).order_by("pk").first()
+
+
+def list_versions(finetune: Finetune) -> VersionQuerySet:
+    """The versions, newest first, each with its checkpoint and who made it."""
+    return Version.objects.of(finetune).select_related("checkpoint", "created_by", "api_key")
+
+
+def find_version_of(finetune: Finetune, checkpoint: Checkpoint) -> Version | None:
+    return Version.objects.of(finetune).filter(checkpoint=checkpoint).first()
+
+
+# --- Storage -----------------------------------------------------------------------------------------------
+
+
+def storage_used(owner: Organization) -> int:
+    """Bytes of the organization's checkpoints, each counted once, and what its open uploads announce.
+
+    In one statement: an upload that is published between two would be counted in neither.
+    """
+    stored = Checkpoint.objects.kept_by(owner).values("organization").annotate(total=Sum("bytes"))
+    coming = Upload.objects.of(owner).live(timezone.now()).values("organization").annotate(total=Sum("length"))
+    return sum(int(total) for (total,) in stored.values_list("total").union(coming.values_list("total"), all=True))
+
+
+def storage_left(owner: Organization) -> int:
+    """Bytes that an upload may still announce; 0 also for who is over a quota that was lowered."""
+    quota = owner.storage_quota_bytes
+    return max(0, (settings.STORAGE_QUOTA_BYTES if quota is None else quota) - storage_used(owner))

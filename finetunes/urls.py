@@ -2,9 +2,16 @@
 
 from django.urls import path
 
-from finetunes import views
+from finetunes.views import catalog, preflight, uploads, versions
 
 urlpatterns = [
-    path("finetunes/", views.catalog, name="finetunes"),
-    path("finetunes/add/", views.add, name="finetune-add"),
+    path("finetunes/", catalog.catalog, name="finetunes"),
+    path("finetunes/add/", catalog.add, name="finetune-add"),
+    path("finetunes/preflight/", preflight.preflight, name="finetune-preflight"),
+    # Not beneath finetunes/: a finetune may be named "add".
+    path("finetune/<slug:name>/", versions.finetune, name="finetune"),
+    path("finetune/<slug:name>/versions/add/", versions.add, name="version-add"),
+    path("finetune/<slug:name>/versions/<int:number>/use/", versions.use, name="version-use"),
+    path("uploads/", uploads.uploads, name="uploads"),
+    path("uploads/<uuid:upload_id>/", uploads.upload, name="upload"),
 ]

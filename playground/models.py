@@ -66,6 +66,9 @@ class Generation(models.Model):
     finetune = models.ForeignKey(Finetune, models.SET_NULL, null=True, blank=True, related_name="generations")
     finetune_id_sent = models.CharField("finetune ID", max_length=100, blank=True)
     upstream_finetune_id = models.CharField(max_length=100, blank=True)
+    # Copies, so that they outlive the finetune: what exactly made this image.
+    finetune_version = models.PositiveIntegerField(null=True, blank=True)
+    checkpoint_sha256 = models.CharField("checkpoint SHA-256", max_length=64, blank=True)
     endpoint_name = models.CharField("endpoint", max_length=60)
     provider = models.CharField(max_length=20, default="bfl")
     inputs = models.JSONField(help_text="The request as validated, without finetune_id and images.")

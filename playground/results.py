@@ -20,7 +20,12 @@ def extension_of(name: str) -> str:
 
 
 def send_image(name: str) -> FileResponse:
-    """Streams a stored image. It never changes, but only the browser that asked may keep it."""
+    """Streams a stored image. It never changes, but only the browser that asked may keep it.
+
+    Raises FileNotFoundError, also for the empty name of an image that is not there yet.
+    """
+    if not name:
+        raise FileNotFoundError
     extension = extension_of(name)
     response = FileResponse(default_storage.open(name), content_type=CONTENT_TYPES[extension])
     response["Content-Disposition"] = f'inline; filename="{PurePath(name).name}"'

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from dashboard.bfl.endpoints import Endpoint
@@ -47,8 +47,10 @@ def generate(
     generation.user, generation.api_key = user, api_key
     try:
         _admit(generation)
-    except Exception:
+    except Exception as error:
         references.remove(generation.references)
+        if isinstance(error, IntegrityError):
+            _finetune_for(caller, endpoint, inputs)  # says so if it was deleted meanwhile
         raise
     return generation
 
@@ -72,12 +74,15 @@ def _build(caller: Organization, endpoint: Endpoint, inputs: Inputs, finetune: F
     kept = references.store(event, inputs.images)
     first = kept[0].get("size") if kept else None
     width, height = size_of(inputs, first)
+    version = finetune.current_version if finetune else None
     return Generation(
         id=event,
         organization=caller,
         finetune=finetune,
         finetune_id_sent=finetune.id_for(caller) if finetune else "",
         upstream_finetune_id=finetune.name if finetune else "",
+        finetune_version=version.number if version else None,
+        checkpoint_sha256=version.checkpoint.sha256 if version else "",
         endpoint_name=endpoint.name,
         inputs=keep(inputs),
         references=kept,

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
@@ -112,9 +111,11 @@ def sample(request: HttpRequest, generation_id: UUID, extension: str) -> FileRes
 
 
 def _send(name: str) -> FileResponse:
-    if not name or not default_storage.exists(name):
-        raise NotFoundError("There is no such image, or it is not finished yet.")
-    return send_image(name)
+    """Opens without a look before: a bucket would be asked twice."""
+    try:
+        return send_image(name)
+    except FileNotFoundError:
+        raise NotFoundError("There is no such image, or it is not finished yet.") from None
 
 
 def _page(form: GenerateForm, organization: Organization) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dashboard.organizations.roles import Role
 from finetunes.models import Finetune
 from tests.factories import make_finetune, make_member, make_organization
 
-pytest_plugins = ["tests.running", "tests.workers"]
+pytest_plugins = ["tests.running", "tests.workers", "tests.buckets"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 def own_folders(settings: Settings, tmp_path: Path) -> Iterator[None]:
     """Files of a test stay in its own folder; what it cached is gone with it."""
     settings.MEDIA_ROOT = tmp_path / "files"
+    settings.UPLOADS_DIR = tmp_path / "uploads"
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path
     # Password hashing is slow on purpose; no test is about it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

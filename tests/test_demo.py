@@ -79,8 +79,10 @@ def test_checkpoints_are_real_files_that_the_catalog_accepts(db: None, tmp_path:
     finetunes = list(Finetune.objects.all())
     assert {BaseModel.KLEIN_4B, BaseModel.KLEIN_9B_KV} <= {finetune.base_model for finetune in finetunes}
     for finetune in finetunes:
-        with finetune.checkpoint.open("rb") as file:
-            assert read_header(file, finetune.checkpoint.size).tensors
+        assert finetune.checkpoint
+        with finetune.checkpoint.file.open("rb") as file:
+            assert read_header(file, finetune.checkpoint.bytes).tensors
+        assert finetune.base_model in finetune.checkpoint.base_models
 
 
 def test_one_finetune_is_granted_and_one_is_official(db: None, tmp_path: Path) -> None:

@@ -114,3 +114,20 @@ def test_a_given_key_is_used_and_not_written_down(monkeypatch: pytest.MonkeyPatc
     env.keep_secret_key(found, "given")
     assert env.read_secret_key(found) == "given"
     assert not (found.data_dir / env.SECRET_KEY_FILE).exists()
+
+
+def test_files_go_to_the_folder_or_to_the_bucket_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.load().storage == {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    monkeypatch.setenv("S3_BUCKET", "loras")
+    found = env.load()
+    assert found.storage["OPTIONS"] == {"bucket_name": "loras", "endpoint_url": None, "region_name": None}
+    assert found.storage_fault == ""
+    monkeypatch.setenv("S3_ENDPOINT_URL", "http://minio:9000")
+    monkeypatch.setenv("S3_ACCESS_KEY_ID", "key")
+    assert "belong together" in env.load().storage_fault
+    monkeypatch.setenv("S3_SECRET_ACCESS_KEY", "secret")
+    options = env.load().storage["OPTIONS"]
+    assert options["endpoint_url"] == "http://minio:9000"
+    assert (options["access_key"], options["secret_key"], options["security_token"]) == ("key", "secret", None)
+    monkeypatch.setenv("S3_BUCKET", "")
+    assert env.load().storage_fault.startswith("S3_ENDPOINT_URL is set and S3_BUCKET is not")

@@ -48,3 +48,10 @@ def test_a_data_folder_is_locked_until_its_user_ends(data_dir: Path) -> None:
 def test_a_host_name_becomes_the_address_that_the_server_takes(settings: Settings, host: str, address: str) -> None:
     settings.ENV = settings.ENV.model_copy(update={"HOST": host})
     assert preflight.listen_address() in (address, "::1" if host == "localhost" else address)
+
+
+def test_no_folder_of_files_is_made_where_they_go_to_a_bucket(data_dir: Path, settings: Settings) -> None:
+    settings.ENV = settings.ENV.model_copy(update={"S3_BUCKET": "loras"})
+    preflight.prepare_folders()
+    assert (data_dir / "uploads").is_dir()
+    assert not (data_dir / "files").exists()

@@ -22,6 +22,8 @@ READY_SECONDS = 5
 STOP_SECONDS = 5
 # With a broker that outlives the process, a claim of the killed one is taken up when its minute is over.
 GENERATION_SECONDS = 90
+TCP_TABLE = Path("/proc/net/tcp")
+KEEPALIVE_TIMER = "02:"
 PRICE = 1.4  # of the first demo finetune's endpoint, for one megapixel
 
 pytestmark = pytest.mark.pipeline
@@ -116,6 +118,20 @@ def test_a_generation_comes_back_from_the_sandbox(running_up: RunningUp) -> None
 
 
 # --- The second start ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not TCP_TABLE.exists(), reason="Only Linux tells whether a connection is watched.")
+def test_the_kernel_watches_for_clients_that_vanish(running_up: RunningUp) -> None:
+    with socket.create_connection(("127.0.0.1", running_up.port)) as connection:
+        connection.sendall(b"PATCH /v1/uploads/ HTTP/1.1\r\n")  # and never the rest
+        ends = [f":{running_up.port:04X}", f":{connection.getsockname()[1]:04X}"]
+        assert _soon(lambda: _timer_between(ends).startswith(KEEPALIVE_TIMER))
+
+
+def _timer_between(ends: list[str]) -> str:
+    """The kernel's timer of the connection from the one port to the other."""
+    rows = [line.split() for line in TCP_TABLE.read_text().splitlines()]
+    return next((row[5] for row in rows if [row[1][-5:], row[2][-5:]] == ends), "")
 
 
 def test_second_start_keeps_all_data_and_tells_todays_address(tmp_path: Path, services: dict[str, str]) -> None:

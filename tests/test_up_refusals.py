@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from dashboard.running.preflight import StartError, check_assets
-from tests.running import RunningUp, free_ports, refused
+from tests.running import RunningUp, free_ports, own_services, refused, running
 
 pytestmark = pytest.mark.pipeline
 
@@ -52,6 +52,17 @@ def test_a_damaged_demo_file_is_named(tmp_path: Path) -> None:
     port, sandbox_port = free_ports()
     options = ("--port", str(port), "--sandbox-port", str(sandbox_port))
     _assert_one_line(refused(*options, data_dir=tmp_path / "data"), "demo.json is damaged")
+
+
+def test_limits_below_the_demos_files_are_told_and_lifting_them_finishes_it(tmp_path: Path) -> None:
+    port, sandbox_port = free_ports()
+    options = ("--port", str(port), "--sandbox-port", str(sandbox_port))
+    with own_services() as services:
+        limited = services | {"MAX_CHECKPOINT_BYTES": "1000"}
+        found = refused(*options, data_dir=tmp_path / "data", variables=limited)
+        _assert_one_line(found, "Cannot add the demo's finetunes. This file has", "a checkpoint may have 1000\xa0bytes")
+        with running(tmp_path / "data", ports=(port, sandbox_port), variables=services) as up:
+            assert len(up.demo["finetunes"]) == 3
 
 
 @pytest.mark.parametrize(

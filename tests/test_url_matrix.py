@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from django.utils import timezone
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS
 from dashboard.organizations.services import mint_api_key
-from finetunes.models import Finetune
+from finetunes.models import Finetune, Upload
+from finetunes.uploads import staging
 from playground.models import Generation, State
 from tests.conftest import Cast, log_in, read_file
 
@@ -25,7 +27,19 @@ def of_organization(cast: Cast) -> list[Any]:
     return [cast.organization.org_id]
 
 
+def of_finetune(cast: Cast) -> list[Any]:
+    return [cast.organization.org_id, cast.finetune.name]
+
+
+def of_version(cast: Cast) -> list[Any]:
+    return [*of_finetune(cast), 1]
+
+
 def of_generation(cast: Cast) -> list[Any]:
+    return [cast.organization.org_id, UUID]
+
+
+def of_upload(cast: Cast) -> list[Any]:
     return [cast.organization.org_id, UUID]
 
 
@@ -36,9 +50,11 @@ class Row:
     statuses: tuple[int, int, int, int]
     args: Callable[[Cast], list[Any]] = lambda cast: []
     refused: tuple[str, ...] = ("post", "put", "patch", "delete")
+    method: str = "get"
 
 
 GET_AND_POST = ("put", "patch", "delete")
+POST_ALONE = ("get", "put", "patch", "delete")
 ANY_METHOD: tuple[str, ...] = ()
 
 PAGES = {
@@ -50,6 +66,14 @@ PAGES = {
     "generation-thumbnail": Row((TO_LOGIN, 404, 403, 200), of_generation),
     "finetunes": Row((TO_LOGIN, 404, 200, 200), of_organization),
     "finetune-add": Row((TO_LOGIN, 404, 403, 200), of_organization, GET_AND_POST),
+    # Allowed, and then told that there is no file: 422.
+    "finetune-preflight": Row((TO_LOGIN, 404, 403, 422), of_organization, POST_ALONE, "post"),
+    "finetune": Row((TO_LOGIN, 404, 200, 200), of_finetune),
+    "version-add": Row((TO_LOGIN, 404, 403, 200), of_finetune, GET_AND_POST),
+    "version-use": Row((TO_LOGIN, 404, 403, 302), of_version, POST_ALONE, "post"),
+    # Its client is no page: nobody is led to a log-in, and without the header of tus it is told 412.
+    "uploads": Row((403, 404, 403, 412), of_organization, POST_ALONE, "post"),
+    "upload": Row((403, 404, 403, 200), of_upload, ("post", "put")),
     # The signature is the leave; without one nobody gets in.
     "sample": Row((403, 403, 403, 403), lambda cast: [UUID, "png"]),
     # allauth's pages carry no tenant; they are the person's own. Sign-up is closed.
@@ -78,12 +102,15 @@ class ApiRow:
     statuses: tuple[int, int, int]
     method: str = "get"
     query: dict[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
 
 
 API = {
     "v1:api-root": ApiRow((404, 404, 404)),
     "v1:credits": ApiRow((403, 200, 200)),
     "v1:get_result": ApiRow((200, 200, 200), query={"id": UUID}),
+    "v1:uploads": ApiRow((403, 412, 412), "post"),
+    "v1:upload": ApiRow((403, 404, 200), args=(UUID,)),
     **{f"v1:{endpoint.name}": ApiRow((403, 404, 200), "post") for endpoint in FINETUNED_ENDPOINTS},
 }
 
@@ -103,7 +130,7 @@ ADMIN_ROUTES = [name for name in ROUTES if name.startswith("admin:")]
 
 @pytest.fixture
 def matrix(cast: Cast) -> Cast:
-    """The cast, and one finished generation of the owner's organization."""
+    """The cast, and of the owner's organization one finished generation and one open upload."""
     generation = Generation(
         id=UUID, organization=cast.organization, endpoint_name="flux-2-klein-4b-finetuned", inputs={"prompt": "x"},
         width=64, height=64, cost=1400, state=State.READY, due_at=timezone.now(), finished_at=timezone.now(),
@@ -112,7 +139,13 @@ def matrix(cast: Cast) -> Cast:
     generation.image.save("x.png", ContentFile(b"png"), save=False)
     generation.thumbnail.save("x.webp", ContentFile(b"webp"), save=False)
     generation.save(force_insert=True)
+    upload = Upload.objects.create(id=UUID, organization=cast.organization, length=10, expires_at=tomorrow())
+    staging.create(upload.pk)
     return cast
+
+
+def tomorrow() -> datetime:
+    return timezone.now() + timedelta(days=1)
 
 
 def clients(cast: Cast) -> list[Client]:
@@ -128,7 +161,7 @@ def test_route_has_a_row(name: str) -> None:
 def test_page_answers_each_of_the_cast_as_its_row_says(matrix: Cast, name: str) -> None:
     row = PAGES[name]
     url = reverse(name, args=row.args(matrix))
-    responses = [client.get(url) for client in clients(matrix)]
+    responses = [getattr(client, row.method)(url) for client in clients(matrix)]
     assert tuple(response.status_code for response in responses) == row.statuses
     for response in responses:
         if response.streaming:
@@ -145,16 +178,16 @@ def test_page_refuses_other_methods(matrix: Cast, name: str, method: str) -> Non
 
 @pytest.mark.parametrize("name", [name for name, row in PAGES.items() if row.args is of_organization])
 def test_no_organization_looks_like_a_hidden_one(matrix: Cast, name: str) -> None:
-    client = log_in(matrix.outsider.user)
-    hidden = client.get(reverse(name, args=of_organization(matrix)))
-    absent = client.get(reverse(name, args=["nothing-here"]))
+    ask = getattr(log_in(matrix.outsider.user), PAGES[name].method)
+    hidden = ask(reverse(name, args=of_organization(matrix)))
+    absent = ask(reverse(name, args=["nothing-here"]))
     assert (hidden.status_code, absent.status_code) == (404, 404)
     assert matrix.organization.name not in hidden.content.decode()
 
 
 @pytest.mark.parametrize("name", API)
 def test_api_route_answers_each_key_as_its_row_says(matrix: Cast, name: str) -> None:
-    row, path = API[name], reverse(name)
+    row, path = API[name], reverse(name, args=API[name].args)
     endpoint = next((e for e in FINETUNED_ENDPOINTS if f"v1:{e.name}" == name), None)
     if endpoint:
         Finetune.objects.filter(pk=matrix.finetune.pk).update(

@@ -66,7 +66,7 @@ def _environment(upstream: str, data_dir: Path) -> dict[str, str]:
         **kept,
         "PYTHONPATH": str(ROOT),
         "DATA_DIR": str(data_dir),
-        "DATABASE_URL": _database_url(),
+        "DATABASE_URL": database_url(),
         "REDIS_URL": str(django_settings.ENV.REDIS_URL),
         "BFL_API_URL": upstream,
         "BFL_API_KEY": django_settings.BFL_API_KEY,
@@ -75,7 +75,7 @@ def _environment(upstream: str, data_dir: Path) -> dict[str, str]:
     }
 
 
-def _database_url() -> str:
+def database_url() -> str:
     place = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{place['NAME']}"

@@ -43,7 +43,7 @@ class TopUpForm(forms.Form):
 class OrganizationWithCreditsAdmin(OrganizationAdmin):
     list_display = ["name", "org_id", "credits", "member_count", "created_at"]
     readonly_fields = ["org_id", "credits", "created_at"]
-    fields = ["name", "org_id", "credits", "created_at"]
+    fields = ["name", "org_id", "credits", "storage_quota_bytes", "created_at"]
     actions = ["top_up"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

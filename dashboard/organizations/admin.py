@@ -85,7 +85,7 @@ class OrganizationAdmin(admin.ModelAdmin):
     list_filter = ["created_at"]
     search_fields = ["name", "org_id", "memberships__user__email"]
     readonly_fields = ["org_id", "created_at"]
-    fields = ["name", "org_id", "created_at"]
+    fields = ["name", "org_id", "storage_quota_bytes", "created_at"]
     inlines = [MembershipInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

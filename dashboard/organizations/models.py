@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -62,6 +62,13 @@ class Organization(models.Model):
         help_text="Public and fixed: what others type to share with this organization.",
     )
     name = models.CharField(max_length=80)
+    storage_quota_bytes = models.BigIntegerField(
+        "storage quota in bytes",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="What its checkpoints may take together. Empty: STORAGE_QUOTA_BYTES.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -17,6 +17,11 @@ def find_organization(org_id: str) -> Organization | None:
     return Organization.objects.filter(org_id=org_id).first()
 
 
+def is_live(key: ApiKey) -> bool:
+    """Whether a key that was accepted some time ago still would be."""
+    return ApiKey.objects.live().filter(pk=key.pk).exists()
+
+
 def find_live_key(secret: str) -> ApiKey | None:
     """One read by the digest; a wrong guess and a revoked key are alike nothing."""
     keys = ApiKey.objects.live().select_related("organization")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import redis
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -39,7 +40,8 @@ def check_assets() -> None:
 def prepare_folders() -> None:
     """Makes the data folder and what stands in it, and shows that it can be written."""
     try:
-        for folder in (settings.DATA_DIR, Path(settings.MEDIA_ROOT), settings.UPLOADS_DIR):
+        files = [] if settings.ENV.S3_BUCKET else [Path(settings.MEDIA_ROOT)]
+        for folder in (settings.DATA_DIR, *files, settings.UPLOADS_DIR):
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
@@ -112,6 +114,14 @@ def check_broker() -> None:
         raise StartError(f"Cannot reach the broker (REDIS_URL): {_first_line(error)}") from None
 
 
+def check_storage() -> None:
+    """Reaches the bucket, if files go to one, and shows that it can be written."""
+    if fault := settings.ENV.storage_fault:
+        raise StartError(fault)
+    if settings.ENV.S3_BUCKET and (fault := default_storage.find_fault()):  # type: ignore[attr-defined]  # a bucket's
+        raise StartError(_first_line(fault))
+
+
 def _check_port(host: str, port: int, option: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as caller, socket.socket(family) as probe:
@@ -140,5 +150,5 @@ def _place() -> str:
     return "DATABASE_URL" if settings.ENV.DATABASE_URL else str(settings.DATABASES["default"]["NAME"])
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: Exception | str) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 
+from dashboard.running.peers import watch_peers
 from dashboard.running.worker import EmbeddedWorker
 from dashboard.sandbox.server import Sandbox
 
@@ -77,6 +78,7 @@ def _announce(banner: str, address: str, port: int) -> None:
     """Asks for a page until one is answered, which also loads what the first visitor would wait for."""
     while not _answers(LOOPBACK.get(address, address), port):
         time.sleep(RETRY_SECONDS)
+    watch_peers(port)
     print(banner, flush=True)
 
 

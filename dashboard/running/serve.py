@@ -10,6 +10,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from dashboard import demo
+from dashboard.lib.errors import DashboardError
 from dashboard.running import preflight
 from dashboard.running.banner import banner
 from dashboard.running.process import load
@@ -26,6 +27,7 @@ def run(*, with_demo: bool) -> None:
     with preflight.data_dir_lock():
         preflight.check_ports(sandbox=not settings.ENV.BFL_API_URL)
         preflight.check_broker()
+        preflight.check_storage()
         preflight.prepare_database()
         found = prepare_demo(create=with_demo)
         connections.close_all()  # none of them may be shared with the process that serves
@@ -42,6 +44,8 @@ def prepare_demo(*, create: bool) -> demo.Demo | None:
         raise preflight.StartError(
             f"{settings.DATA_DIR / demo.FILE_NAME} is damaged. Mend it, or delete it and with it the demo's passwords."
         ) from None
+    except DashboardError as error:  # a full disk, a limit below the demo's files
+        raise preflight.StartError(f"Cannot add the demo's finetunes. {error.message}") from None
 
 
 def _serve(text: str) -> None:

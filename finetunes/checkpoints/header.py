@@ -15,6 +15,9 @@ from finetunes.checkpoints.strict_json import MAX_INTEGER, StrictJsonError, show
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 8 * 2**20
+# Four a tensor and one a metadata entry: a LoRA has a few thousand. 80,000 take about 30 MB while they are read.
+MAX_NAMES = 80_000
+NAME_END = re.compile(rb'(?<!\\)"\s*:')
 MAX_DIMENSIONS = 64  # as many as a tensor of PyTorch may have
 METADATA = "__metadata__"
 TENSOR_FIELDS = {"dtype", "shape", "data_offsets"}
@@ -96,6 +99,9 @@ def _check_start(prefix: bytes, length: int, size: int) -> None:
 
 
 def _load(raw: bytes) -> dict[str, Any]:
+    # Counted before they are parsed.
+    if (count := sum(1 for _ in NAME_END.finditer(raw))) > MAX_NAMES:
+        _refuse(f"it holds {count:,} names, and at most {MAX_NAMES:,} are read")
     try:
         entries: dict[str, Any] = strict_json.loads(raw)
     except StrictJsonError as error:

@@ -1,13 +1,14 @@
-// The Add Finetune form, on its page and in the dialog: previews the ID, pairs precision with base model, shows the
-// chosen file and how far its upload is. Everything works without it; the server decides.
+// The fields of the Add Finetune form, on its page and in the dialog: previews the ID, pairs precision with base
+// model, and takes over what preflight found where nobody typed anything. The server decides.
 (() => {
-  const BF16_BASE_MODEL = "flux-2-klein-9b-kv";
-  const formOf = (element) => element.closest?.("form.add-finetune");
+  "use strict";
 
-  function sizeText(bytes) {
-    if (bytes < 2 ** 20) return `${Math.max(1, Math.round(bytes / 2 ** 10))} KB`;
-    return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MB` : `${(bytes / 2 ** 30).toFixed(2)} GB`;
-  }
+  const BF16_BASE_MODEL = "flux-2-klein-9b-kv";
+  const MISFIT = " (this file does not fit)";
+  const FILLED = ["name", "base_model", "trigger_phrase"];
+  const filledByUs = new WeakMap();
+  const SELECTOR = "form[data-add-finetune]";
+  const formOf = (element) => element.closest?.(SELECTOR);
 
   // Same length in and out, so that the caret stays where it is.
   function tidyName(input) {
@@ -33,76 +34,65 @@
     if (bf16.disabled && precision.value === "bf16") precision.value = "fp8";
   }
 
-  function showFile(form) {
-    const zone = form.querySelector("[data-dropzone]");
-    const input = form.elements.checkpoint;
-    const [file] = input.files;
-    zone.classList.toggle("has-file", Boolean(file));
-    input.setCustomValidity("");
-    if (!file) return;
-    const text = zone.querySelector("[data-dropzone-text]");
-    const name = document.createElement("strong");
-    name.textContent = file.name;
-    text.replaceChildren(name, ` ${sizeText(file.size)}`);
-    const limit = Number(zone.dataset.maxBytes);
-    if (file.size > limit) {
-      input.setCustomValidity(`This file has ${sizeText(file.size)}; a checkpoint may have ${sizeText(limit)}.`);
-      input.reportValidity();
+  // --- What preflight found -------------------------------------------------------------------------------------
+
+  // Leaves alone what a person typed or chose.
+  function fill(form, name, value) {
+    const input = form.elements[name];
+    if (input.value !== (filledByUs.get(input) ?? "")) return;
+    filledByUs.set(input, value);
+    if (input.value === value) return;
+    input.value = value;
+    input.dispatchEvent(new Event(input.matches("select") ? "change" : "input", { bubbles: true }));
+  }
+
+  // One that was chosen before stays selectable: what is wrong with it stands at the field.
+  function markBaseModels(form, fitting) {
+    for (const option of form.elements.base_model.options) {
+      if (!option.value) continue;
+      const isMisfit = fitting.length > 0 && !fitting.includes(option.value);
+      option.textContent = option.textContent.replace(MISFIT, "") + (isMisfit ? MISFIT : "");
+      option.disabled = isMisfit && !option.selected;
     }
   }
+
+  // A file that says nothing empties what was taken from the one before it.
+  function takeOver(form, finding) {
+    for (const name of FILLED) fill(form, name, finding?.suggestions[name] ?? "");
+    markBaseModels(form, finding?.base_models ?? []);
+  }
+
+  // --- Events ---------------------------------------------------------------------------------------------------
+
+  document.addEventListener("input", ({ target }) => {
+    const form = formOf(target);
+    if (form && target.name === "name") {
+      tidyName(target);
+      previewId(form);
+    }
+  });
+  document.addEventListener("change", ({ target }) => {
+    const form = formOf(target);
+    if (form && target.name === "base_model") pairPrecision(form);
+  });
+  document.addEventListener("click", ({ target }) => {
+    const chip = target.closest?.("[data-trigger-words]");
+    const field = chip && formOf(chip)?.elements.trigger_phrase;
+    if (!field || field.matches(":disabled")) return;
+    field.value = chip.dataset.triggerWords;
+    field.focus();
+  });
+  document.addEventListener("checkpoint:found", (event) => {
+    const form = formOf(event.target);
+    if (form) takeOver(form, event.detail);
+  }, true);
 
   function prepare(form) {
     if (!form) return;
     previewId(form);
     pairPrecision(form);
-    showFile(form);
   }
 
-  document.addEventListener("input", (event) => {
-    const form = formOf(event.target);
-    if (form && event.target.name === "name") {
-      tidyName(event.target);
-      previewId(form);
-    }
-  });
-  document.addEventListener("change", (event) => {
-    const form = formOf(event.target);
-    if (form && event.target.name === "base_model") pairPrecision(form);
-    if (form && event.target.name === "checkpoint") showFile(form);
-  });
-  for (const [type, over] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) {
-    document.addEventListener(type, (event) => {
-      event.target.closest?.("[data-dropzone]")?.classList.toggle("is-over", over);
-    });
-  }
-
-  // --- Upload -------------------------------------------------------------------------------------------------
-
-  function showUpload(form, text) {
-    form.querySelector("[data-upload]").hidden = false;
-    const status = form.querySelector("[data-upload-text]");
-    if (status.textContent !== text) status.textContent = text;
-  }
-
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const form = formOf(event.detail.elt);
-    if (!form || event.detail.elt !== form) return;
-    form.querySelector("progress").value = 0;
-    showUpload(form, "Uploading…");
-  });
-  document.addEventListener("htmx:xhr:progress", (event) => {
-    const form = formOf(event.target);
-    const size = form?.elements.checkpoint.files[0]?.size ?? 0;
-    const { loaded, total } = event.detail;
-    if (!form || total <= size) return; // the answer's own progress is of no interest
-    form.querySelector("progress").value = (100 * loaded) / total;
-    showUpload(form, loaded < total ? `Uploading ${sizeText(size)}` : "Checking the file…");
-  });
-  document.addEventListener("htmx:afterRequest", (event) => {
-    const form = formOf(event.detail.elt);
-    if (form) form.querySelector("[data-upload]").hidden = true;
-  });
-
-  document.addEventListener("htmx:load", (event) => prepare(event.target.querySelector("form.add-finetune") ?? formOf(event.target)));
-  prepare(document.querySelector("form.add-finetune"));
+  document.addEventListener("htmx:load", ({ target }) => prepare(target.querySelector(SELECTOR) ?? formOf(target)));
+  prepare(document.querySelector(SELECTOR));
 })();

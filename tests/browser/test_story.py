@@ -8,6 +8,7 @@ import requests
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from finetunes.checkpoints.writer import write_lora
+from tests.browser.accounts import enter, log_in
 from tests.running import RunningUp
 
 WAIT_MS = 20_000
@@ -27,15 +28,6 @@ def console_errors(page: Page) -> list[str]:
     page.on("console", note)
     page.on("pageerror", lambda error: found.append(str(error)))
     return found
-
-
-def log_in(page: Page, up: RunningUp, email: str) -> None:
-    user = next(user for user in up.demo["users"] if user["email"].startswith(email))
-    page.goto(up.base_url)
-    page.locator("input[name=login]").fill(user["email"])
-    page.locator("input[name=password]").fill(user["password"])
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Playground")
 
 
 def credits(up: RunningUp, organization: int) -> float:
@@ -95,7 +87,7 @@ def test_recipient_uses_what_is_shared_and_pays_alone(
     granted = next(finetune for finetune in running_up.demo["finetunes"] if finetune["granted_to"])
     finetune_id = f"{granted['owner_org_id']}/{granted['finetune_id']}"
     owner, recipient = credits(running_up, 0), credits(running_up, 1)
-    log_in(page, running_up, "administrator@bureau")
+    enter(page, running_up, "administrator@bureau")
     page.get_by_role("link", name=re.compile("Finetunes")).last.click()
     page.get_by_role("link", name=re.compile("^Shared")).click()
     row = page.get_by_role("row").filter(has_text=granted["finetune_id"])
@@ -114,7 +106,7 @@ def test_recipient_uses_what_is_shared_and_pays_alone(
 def test_wrong_prompt_is_told_at_the_field_and_nothing_is_lost(
     page: Page, running_up: RunningUp, console_errors: list[str]
 ) -> None:
-    log_in(page, running_up, "creator@atelier")
+    enter(page, running_up, "creator@atelier")
     page.get_by_label("Seed", exact=True).fill("42")
     page.get_by_label("Prompt").fill(" ")
     page.get_by_role("button", name="Generate").click()
@@ -124,7 +116,7 @@ def test_wrong_prompt_is_told_at_the_field_and_nothing_is_lost(
 
 
 def test_moderated_request_says_not_charged(page: Page, running_up: RunningUp, console_errors: list[str]) -> None:
-    log_in(page, running_up, "creator@atelier")
+    enter(page, running_up, "creator@atelier")
     page.get_by_label("Prompt").fill("something [request moderated]")
     page.keyboard.press("Control+Enter")
     card = page.locator("#results .generation").first
@@ -135,7 +127,7 @@ def test_moderated_request_says_not_charged(page: Page, running_up: RunningUp, c
 def test_failure_gives_the_price_back_and_the_keyboard_its_place(
     page: Page, running_up: RunningUp, console_errors: list[str]
 ) -> None:
-    log_in(page, running_up, "administrator@bureau")
+    enter(page, running_up, "administrator@bureau")
     left = page.locator("#price .price-note").inner_text()
     page.get_by_label("Prompt").fill("something [error]")
     button = page.get_by_role("button", name="Generate")
@@ -147,7 +139,7 @@ def test_failure_gives_the_price_back_and_the_keyboard_its_place(
 
 
 def test_organization_without_credits_reads_why(page: Page, running_up: RunningUp) -> None:
-    log_in(page, running_up, "administrator@studio-zero")
+    enter(page, running_up, "administrator@studio-zero")
     page.get_by_label("Prompt").fill("anything")
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("alert")).to_contain_text("Insufficient credits")

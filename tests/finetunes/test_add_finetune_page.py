@@ -11,7 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from finetunes.checkpoints.writer import write_lora
-from finetunes.models import Finetune
+from finetunes.models import Finetune, Upload
+from finetunes.services import uploads
+from tests.checkpoints import lora_shapes, make_file
 from tests.conftest import Cast, log_in
 
 ORIGIN = "http://testserver"
@@ -146,8 +148,95 @@ def test_refused_checkpoint_loses_nothing_that_was_typed(cast: Cast, content: by
     assert "<html" not in page
 
 
-def test_refusal_elsewhere_says_that_the_file_is_gone(cast: Cast, lora: bytes) -> None:
-    assert "choose it again" in post(cast, lora, name="").content.decode()
+def upload_in(page: str) -> str:
+    found = re.search(r'value="([0-9a-f-]{36})"', control(page, "upload"))
+    assert found, "the form does not name an upload"
+    return found[1]
+
+
+def test_refusal_elsewhere_keeps_the_file(cast: Cast, lora: bytes) -> None:
+    page = post(cast, lora, name="").content.decode()
+    assert upload_in(page) == str(Upload.objects.get().pk)
+    assert "linocut.safetensors" in page
+    assert "already here" in page
+    assert "required" not in control(page, "checkpoint")
+    assert "LoRA for FLUX.2 [klein] 4B" in page
+    assert "80 of 80 layers apply" in page
+
+
+def test_kept_file_is_not_sent_twice(cast: Cast, lora: bytes) -> None:
+    page = post(cast, lora, name="").content.decode()
+    response = post(cast, None, upload=upload_in(page))
+    assert response.status_code == 302
+    finetune = Finetune.objects.get(name="linocut")
+    assert finetune.checkpoint is not None
+    assert finetune.checkpoint.bytes == len(lora)
+    assert not Upload.objects.exists()
+
+
+def test_refusal_by_the_services_keeps_the_file_as_well(cast: Cast, lora: bytes) -> None:
+    page = post(cast, lora, base_model="flux-2-klein-9b").content.decode()
+    assert "You chose FLUX.2 [klein] 9B" in page
+    assert 'aria-invalid="true"' in control(page, "base_model")
+    assert post(cast, None, upload=upload_in(page)).status_code == 302
+
+
+def test_another_file_takes_the_place_of_the_kept_one(cast: Cast, lora: bytes) -> None:
+    kept = upload_in(post(cast, lora, name="").content.decode())
+    other = make_file(lora_shapes("flux2-klein-4b", rank=1))
+    page = post(cast, other, name="", upload=kept).content.decode()
+    assert upload_in(page) != kept
+    assert Upload.objects.get().length == len(other)
+
+
+def test_upload_that_is_gone_asks_for_the_file_again(cast: Cast) -> None:
+    response = post(cast, None, upload="7d1c3c9a-55f4-4d8e-9a51-0b1de94c3f11")
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "Choose it again" in page
+    assert 'value="7d1c' not in page
+    assert "required" in control(page, "checkpoint")
+
+
+def test_upload_of_another_organization_is_as_good_as_gone(cast: Cast, lora: bytes) -> None:
+    file = SimpleUploadedFile("a.safetensors", lora)
+    foreign = uploads.receive(cast.outsider.organization, file, user=cast.outsider.user)
+    response = post(cast, None, upload=str(foreign.pk))
+    assert response.status_code == 422
+    assert "Choose it again" in response.content.decode()
+    assert Upload.objects.filter(pk=foreign.pk).exists()
+
+
+def test_part_of_a_file_is_not_enough(cast: Cast, lora: bytes) -> None:
+    upload = uploads.start(cast.organization, length=len(lora), user=cast.developer.user)
+    response = post(cast, None, upload=str(upload.pk))
+    assert response.status_code == 422
+    assert "Only a part of this file is here" in response.content.decode()
+
+
+def test_private_metadata_is_removed_when_asked(cast: Cast) -> None:
+    content = make_file(lora_shapes("flux2-klein-4b", rank=1), {"ss_output_name": "/home/mira/linocut"})
+    assert post(cast, content, strip_private="on").status_code == 302
+    finetune = Finetune.objects.get(name="linocut")
+    assert finetune.checkpoint is not None
+    with finetune.checkpoint.file.open() as file:
+        stored = file.read()
+    assert b"/home/mira" in content
+    assert b"/home/mira" not in stored
+    assert len(stored) == len(content)
+
+
+def test_private_metadata_is_shown_before_it_is_published(cast: Cast) -> None:
+    content = make_file(lora_shapes("flux2-klein-4b", rank=1), {"ss_output_name": "/home/mira/linocut"})
+    page = post(cast, content, name="", strip_private="on").content.decode()
+    assert "/home/mira/linocut" in page
+    assert "checked" in control(page, "strip_private")
+
+
+def test_form_asks_for_the_file_without_a_script(cast: Cast) -> None:
+    page = log_in(cast.developer.user).get(form_url(cast)).content.decode()
+    assert "required" in control(page, "checkpoint")
+    assert 'type="checkbox"' in control(page, "strip_private")
 
 
 def test_refused_form_takes_the_focus(cast: Cast, lora: bytes) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models import Model
@@ -15,12 +16,21 @@ from django.urls import reverse
 from dashboard.billing.models import Account, LedgerEntry
 from dashboard.organizations import services as organizations
 from dashboard.organizations.models import ApiKey, Membership, Organization, User
-from finetunes.models import Finetune, Grant
+from finetunes.models import Checkpoint, Finetune, Grant, Upload
+from finetunes.uploads import staging
 from tests.conftest import Cast, log_in
-from tests.factories import PASSWORD, make_finetune, make_member, make_organization
+from tests.factories import (
+    PASSWORD,
+    lora_bytes,
+    make_finetune,
+    make_member,
+    make_organization,
+    make_upload,
+    upload_finetune,
+)
 
 MODELS: list[type[Model]] = [
-    User, Organization, Membership, ApiKey, Account, LedgerEntry, Finetune, Grant,
+    User, Organization, Membership, ApiKey, Account, LedgerEntry, Finetune, Grant, Checkpoint, Upload,
 ]  # fmt: skip
 
 
@@ -32,6 +42,11 @@ def operator(db: None) -> Client:
 @pytest.fixture
 def key(cast: Cast) -> ApiKey:
     return organizations.mint_api_key(cast.organization, "ci", created_by=cast.owner.user)[0]
+
+
+@pytest.fixture
+def upload(cast: Cast) -> Upload:
+    return make_upload(cast.organization, lora_bytes("admin"), "<ink>.safetensors")
 
 
 def url_of(model: type[Model], page: str, *args: Any) -> str:
@@ -49,7 +64,7 @@ def act(client: Client, model: type[Model], action: str, *rows: Model, **answers
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_page_opens_and_none_shows_a_digest(
-    cast: Cast, operator: Client, key: ApiKey, model: type[Model]
+    cast: Cast, operator: Client, key: ApiKey, upload: Upload, model: type[Model]
 ) -> None:
     row = model._default_manager.all()[0]
     pages = [
@@ -70,7 +85,7 @@ def test_every_page_opens_and_none_shows_a_digest(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_list_takes_as_many_queries_for_many_rows_as_for_few(
-    cast: Cast, operator: Client, key: ApiKey, model: type[Model]
+    cast: Cast, operator: Client, key: ApiKey, upload: Upload, model: type[Model]
 ) -> None:
     url = url_of(model, "changelist")
     operator.get(url)
@@ -84,6 +99,7 @@ def test_list_takes_as_many_queries_for_many_rows_as_for_few(
         member = make_member(organization)
         make_finetune(organization, granted_to=cast.recipient.organization)
         organizations.mint_api_key(organization, "ci", created_by=member.user)
+        make_upload(organization, lora_bytes("admin"))
     assert model._default_manager.count() >= rows + 3
     with CaptureQueriesContext(connection) as many:
         operator.get(url)
@@ -113,6 +129,8 @@ def change(client: Client, finetune: Finetune, **changes: str) -> Any:
         "trigger_phrase": finetune.trigger_phrase,
         "grants-TOTAL_FORMS": "0",
         "grants-INITIAL_FORMS": "0",
+        "versions-TOTAL_FORMS": "0",
+        "versions-INITIAL_FORMS": "0",
     }
     return client.post(url_of(Finetune, "change", finetune.pk), data | changes)
 
@@ -143,7 +161,8 @@ def test_deleting_a_finetune_takes_grants_and_checkpoint_along(
     by_action: bool,
     django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
-    checkpoint = str(cast.granted.checkpoint.name)
+    assert cast.granted.checkpoint
+    checkpoint = str(cast.granted.checkpoint.file.name)
     assert default_storage.exists(checkpoint)
     with django_capture_on_commit_callbacks(execute=True):
         if by_action:
@@ -174,3 +193,51 @@ def test_grant_is_never_turned_into_another(cast: Cast, operator: Client) -> Non
     grant = cast.granted.grants.get()
     data = {"finetune": cast.finetune.pk, "organization": cast.outsider.organization.pk}
     assert operator.post(url_of(Grant, "change", grant.pk), data).status_code == 403
+
+
+# --- Checkpoints, versions, uploads ------------------------------------------------------------------------
+
+
+def test_base_model_that_the_current_checkpoint_contradicts_is_refused_at_its_field(
+    cast: Cast, operator: Client
+) -> None:
+    finetune = upload_finetune(cast.organization, "linocut", lora_bytes())
+    errors = change(operator, finetune, base_model="flux-2-klein-9b").context["adminform"].form.errors
+    assert list(errors) == ["base_model"]
+    assert "made for FLUX.2 [klein] 4B or FLUX.2 [klein] Base 4B, not for FLUX.2 [klein] 9B." in str(errors)
+    assert change(operator, finetune, base_model="flux-2-klein-base-4b").status_code == 302
+
+
+def test_versions_are_shown_and_not_to_be_changed(cast: Cast, operator: Client) -> None:
+    version = cast.finetune.versions.get()
+    page = operator.get(url_of(Finetune, "change", cast.finetune.pk)).content.decode()
+    assert str(version.checkpoint) in page
+    assert 'name="versions-0-number"' not in page
+
+
+@pytest.mark.parametrize("model", [Checkpoint, Upload])
+def test_what_services_make_and_end_is_for_reading(
+    cast: Cast, operator: Client, upload: Upload, model: type[Model]
+) -> None:
+    row = model._default_manager.all()[0]
+    assert operator.get(url_of(model, "add")).status_code == 403
+    assert operator.post(url_of(model, "change", row.pk), {}).status_code == 403
+    assert operator.post(url_of(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in operator.get(url_of(model, "changelist")).content.decode()
+
+
+def test_upload_is_cancelled_once_by_an_operator(cast: Cast, operator: Client, upload: Upload) -> None:
+    assert "&lt;ink&gt;.safetensors" in operator.get(url_of(Upload, "changelist")).content.decode()
+    assert messages_of(act(operator, Upload, "cancel", upload)) == ["The upload of <ink>.safetensors is cancelled."]
+    assert not Upload.objects.exists()
+    assert not staging.path_for(upload.pk).exists()
+    assert LogEntry.objects.get().get_change_message() == "Cancelled."
+
+
+def test_storage_quota_is_given_by_an_operator(cast: Cast, operator: Client) -> None:
+    url = url_of(Organization, "change", cast.organization.pk)
+    rows = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    assert operator.post(url, {"name": "Atelier", "storage_quota_bytes": "-1", **rows}).status_code == 200
+    assert operator.post(url, {"name": "Atelier", "storage_quota_bytes": "5000", **rows}).status_code == 302
+    cast.organization.refresh_from_db()
+    assert cast.organization.storage_quota_bytes == 5000

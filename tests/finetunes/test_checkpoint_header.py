@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from finetunes.checkpoints.errors import CheckpointError
-from finetunes.checkpoints.header import DTYPE_BITS, MAX_HEADER_BYTES, Header, Tensor, read_header
+from finetunes.checkpoints.header import DTYPE_BITS, MAX_HEADER_BYTES, MAX_NAMES, Header, Tensor, read_header
 
 TENSOR = {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}
 DATA = bytes(4)
@@ -105,6 +105,9 @@ REFUSED_BY_BOTH = {
 }
 # The reference library accepts these; two readers could understand them differently, or no trainer writes them.
 REFUSED_BY_US = {
+    "more names than are read": make_file(
+        {"a": TENSOR, "__metadata__": {str(number): "" for number in range(MAX_NAMES)}}
+    ),
     "tensor twice": make_file(
         b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"a":{"dtype":"I8","shape":[4],"data_offsets":[0,4]}}'
     ),
@@ -118,6 +121,13 @@ REFUSED_BY_US = {
     "tensor without a name": make_file({"": TENSOR}),
     "NUL in a name": make_file({"a\0b": TENSOR}),
     "newline in a name": make_file({"a\nb": TENSOR}),
+    "delete character in a name": make_file({"a\x7fb": TENSOR}),
+    "control character of Latin-1 in a name": make_file({"a\x85b": TENSOR}),
+    "65 dimensions": with_tensor(shape=[1] * 64 + [4]),
+    "second of two tensors twice": make_file(
+        b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[0],"data_offsets":[4,4]},'
+        b'"b":{"dtype":"U8","shape":[0],"data_offsets":[4,4]}}'
+    ),
     "no tensors": make_file({}, b""),
     "nothing but metadata": make_file({"__metadata__": {"k": "v"}}, b""),
     "header over 8 MiB": make_file(json.dumps({"a": TENSOR}).encode() + b" " * MAX_HEADER_BYTES),

@@ -4,8 +4,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from dashboard.lib.errors import InvalidInputError
-from finetunes import services
 from finetunes.models import Finetune, Grant, Source
+from finetunes.services import catalog
+from finetunes.services import grants as services
 from tests.conftest import Cast
 
 
@@ -74,12 +75,12 @@ def test_revoking_shuts_the_organization_out_once(cast: Cast) -> None:
 
 def test_official_finetune_is_seen_by_all_until_withdrawn(cast: Cast) -> None:
     before = cast.finetune.updated_at
-    assert services.publish_official(cast.finetune)
-    assert not services.publish_official(cast.finetune)
+    assert catalog.publish_official(cast.finetune)
+    assert not catalog.publish_official(cast.finetune)
     assert sees(cast, cast.finetune) == {"owner", "recipient", "outsider"}
     cast.finetune.refresh_from_db()
     assert cast.finetune.updated_at > before
     assert cast.finetune.source_for(cast.outsider.organization) == Source.OFFICIAL
-    assert services.withdraw_official(cast.finetune)
-    assert not services.withdraw_official(cast.finetune)
+    assert catalog.withdraw_official(cast.finetune)
+    assert not catalog.withdraw_official(cast.finetune)
     assert sees(cast, cast.finetune) == {"owner"}

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -10,9 +11,11 @@ import django  # noqa: E402  Django must find its settings first
 
 django.setup()
 
+from PIL import Image  # noqa: E402
 from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
 
 from tests.browser.chromium import CHROMIUM, FLAGS  # noqa: E402
+from tests.browser.dialog import choose, write_good  # noqa: E402
 from tests.running import RunningUp, running  # noqa: E402
 
 FOLDER = Path(__file__).parent
@@ -23,6 +26,7 @@ PROMPTS = {
 }
 WAIT_MS = 30_000
 IMAGES = 6
+COLOURS = 64
 
 
 def main() -> None:
@@ -35,6 +39,7 @@ def main() -> None:
         page.get_by_role("link", name="Finetunes BETA").click()
         page.get_by_role("table").wait_for()
         page.screenshot(path=FOLDER / "catalog.png")
+        take_dialog(page, Path(folder))
         browser.close()
 
 
@@ -45,6 +50,16 @@ def log_in(page: Page, up: RunningUp) -> None:
     page.locator("input[name=password]").fill(user["password"])
     page.get_by_role("button", name="Log in").click()
     page.locator("[data-toast-close]").click()
+
+
+def take_dialog(page: Page, folder: Path) -> None:
+    """The Add Finetune dialog alone, as high as it wants to be, with a file in it."""
+    page.set_viewport_size({"width": 1440, "height": 1400})
+    page.get_by_role("link", name="Add Finetune").click()
+    dialog = page.get_by_role("dialog")
+    choose(dialog, write_good(folder, rank=16))
+    picture = Image.open(BytesIO(dialog.locator(".modal-content").screenshot()))
+    picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / "dialog.png", optimize=True)
 
 
 def fill_playground(page: Page) -> None:

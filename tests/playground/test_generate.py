@@ -4,6 +4,7 @@ import base64
 import io
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -15,7 +16,8 @@ from dashboard.billing.queries import balance_of
 from dashboard.billing.services import InsufficientCreditsError
 from dashboard.lib.errors import NotFoundError
 from finetunes.models import Grant
-from playground import workflow
+from finetunes.services import catalog
+from playground import references, workflow
 from playground.inputs import InvalidFieldsError
 from playground.models import Generation, State
 from playground.references import as_sent
@@ -48,6 +50,23 @@ def test_recipient_calls_by_owner_and_name_and_pays_alone(cast: Cast) -> None:
     assert generation.organization == recipient
     assert generation.finetune_id_sent == finetune_id
     assert balance_of(recipient) == 100_000 - 1500
+    assert balance_of(cast.organization) == 100_000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_finetune_that_is_deleted_meanwhile_is_not_found_and_nothing_is_held(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = references.store
+
+    def store_and_delete(*args: Any) -> Any:
+        catalog.delete_finetune(cast.finetune)
+        return original(*args)
+
+    monkeypatch.setattr(references, "store", store_and_delete)
+    with pytest.raises(NotFoundError):
+        submit_one(cast.organization, "ink-portrait")
+    assert not Generation.objects.exists()
     assert balance_of(cast.organization) == 100_000
 
 

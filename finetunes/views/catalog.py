@@ -52,7 +52,7 @@ def add(request: HttpRequest, org_id: str) -> HttpResponse:
     if request.method == "GET":
         return _render_form(request, AddFinetuneForm(), fragment="dialog")
     form = AddFinetuneForm(request.POST, request.FILES)
-    finetune = form.create(membership) if form.is_valid() else None
+    finetune = form.create(membership)
     if finetune is None:
         return _render_form(request, form, fragment="form", status=422)
     messages.success(request, f"{finetune.name} is in the catalog and ready to use.")

@@ -1,0 +1,117 @@
+"""Commands on the catalog: add and delete a finetune, make it official."""
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, is_served
+from dashboard.lib.errors import InvalidInputError
+from dashboard.organizations.models import ApiKey, Organization, User
+from finetunes import queries, workflow
+from finetunes.models import Checkpoint, Finetune, Upload, Version
+from finetunes.services import versions
+from finetunes.services.publishing import publish
+
+
+def check_new(owner: Organization, *, name: str, base_model: str, precision: str, trigger_phrase: str) -> None:
+    """Raises InvalidInputError, whose field is the argument that it is about. No file is looked at."""
+    _check_fields(_build(owner, name, base_model, precision, trigger_phrase))
+    check_served(base_model, precision)
+    check_name_free(owner, name)
+
+
+def add_finetune(
+    owner: Organization,
+    upload: Upload,
+    *,
+    name: str,
+    base_model: str,
+    precision: str,
+    trigger_phrase: str,
+    strip_private: bool = False,
+    created_by: User | None = None,
+    api_key: ApiKey | None = None,
+) -> Finetune:
+    """Publishes the upload as the first version of a finetune and lists it under `name`.
+
+    Raises InvalidInputError, whose field is the argument that it is about, and what `publishing.publish` raises;
+    the upload is kept then, to be tried again, unless its file can never be used. Call it outside of a transaction.
+    """
+    check_new(owner, name=name, base_model=base_model, precision=precision, trigger_phrase=trigger_phrase)
+
+    def attach(checkpoint: Checkpoint) -> Version:
+        finetune = _build(owner, name, base_model, precision, trigger_phrase)
+        finetune.created_by = created_by
+        finetune.save(force_insert=True)
+        return versions.append(finetune, checkpoint, created_by=created_by, api_key=api_key)
+
+    try:
+        return publish(owner, upload, base_model, attach, strip_private=strip_private).finetune
+    except IntegrityError:
+        # Someone took the name while the file was stored: the unique constraint decides, not the look before.
+        check_name_free(owner, name)
+        raise
+
+
+def delete_finetune(finetune: Finetune) -> None:
+    """Ends the finetune, its versions and its grants; files that no version needs follow once that is committed."""
+    with transaction.atomic():
+        Finetune.objects.select_for_update().filter(pk=finetune.pk).first()  # no version joins it any more
+        checkpoints = list(finetune.versions.values_list("checkpoint", flat=True).distinct().order_by())
+        finetune.delete()
+        # Robust: with the storage away the finetune is gone all the same, and the sweeper removes the files.
+        transaction.on_commit(lambda: workflow.discard_unreferenced(checkpoints), robust=True)
+
+
+def publish_official(finetune: Finetune) -> bool:
+    """Shows the finetune to every organization. Whether this call did it."""
+    return _set_official(finetune, True)
+
+
+def withdraw_official(finetune: Finetune) -> bool:
+    """Leaves it to its owner and its grants again. Whether this call did it."""
+    return _set_official(finetune, False)
+
+
+def check_served(base_model: str, precision: str) -> None:
+    """Raises InvalidInputError for a pair that no endpoint serves; the sentence names the one that does."""
+    if is_served(base_model, precision):
+        return
+    served = [endpoint for endpoint in FINETUNED_ENDPOINTS if endpoint.base_model and endpoint.precision]
+    models = ", ".join(e.base_model.label for e in served if e.base_model and e.precision == precision)
+    choices = " or ".join(e.precision.label for e in served if e.precision and e.base_model == base_model)
+    raise InvalidInputError(
+        f"{precision.upper()} is served for {models} alone. Choose {choices} for this base model.",
+        field="precision",
+    )
+
+
+def check_name_free(owner: Organization, name: str) -> None:
+    if queries.has_name(owner, name):
+        raise InvalidInputError(
+            f"There is a finetune named {name} already. Choose another name; it becomes the finetune_id.",
+            field="name",
+        )
+
+
+def _build(owner: Organization, name: str, base_model: str, precision: str, trigger_phrase: str) -> Finetune:
+    return Finetune(
+        organization=owner,
+        name=name,
+        base_model=base_model,
+        precision=precision,
+        trigger_phrase=trigger_phrase.strip(),
+    )
+
+
+def _check_fields(finetune: Finetune) -> None:
+    try:
+        finetune.clean_fields(exclude={"current_version"})
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise InvalidInputError(messages[0], field=field) from None
+
+
+def _set_official(finetune: Finetune, official: bool) -> bool:
+    rows = Finetune.objects.filter(pk=finetune.pk, is_official=not official)
+    return rows.update(is_official=official, updated_at=timezone.now()) == 1

@@ -1,0 +1,1 @@
+"""The catalog's pages and what their scripts ask for."""

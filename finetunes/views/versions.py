@@ -1,0 +1,76 @@
+"""The page of one finetune: what its checkpoint is, its versions, which one is current."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dashboard.lib.htmx import leave_form, render_page
+from dashboard.organizations.access import get_membership
+from dashboard.organizations.roles import Permission
+from finetunes import queries
+from finetunes.access import get_finetune, get_version
+from finetunes.checkpoints.inspection import Kind
+from finetunes.forms import AddVersionForm
+from finetunes.models import Finetune
+from finetunes.services.versions import make_current
+
+
+@login_required
+@require_GET
+def finetune(request: HttpRequest, org_id: str, name: str) -> HttpResponse:
+    membership = get_membership(request, org_id, Permission.SEE_CATALOG)
+    finetune = get_finetune(membership.organization, name)
+    current = finetune.current_version
+    facts = current.checkpoint.facts if current else {}
+    context = {
+        "finetune": finetune,
+        "current": current,
+        "kind": Kind(facts["kind"]).label if "kind" in facts else "",
+        "page": Paginator(queries.list_versions(finetune), queries.PAGE_SIZE).get_page(request.GET.get("page")),
+    }
+    return render_page(request, "finetunes/finetune.html", context, fragment="finetune")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def add(request: HttpRequest, org_id: str, name: str) -> HttpResponse:
+    """The form that replaces the checkpoint, on a page of its own or in the dialog over the finetune's."""
+    membership = get_membership(request, org_id, Permission.EDIT_FINETUNES)
+    finetune = get_finetune(membership.organization, name)
+    if request.method == "GET":
+        return _render_form(request, finetune, AddVersionForm(), fragment="dialog")
+    form = AddVersionForm(request.POST, request.FILES)
+    version = form.create(membership, finetune)
+    if version is None:
+        return _render_form(request, finetune, form, fragment="form", status=422)
+    messages.success(request, f"{finetune.name} {version.label} is current. The versions before it are kept.")
+    return _leave(request, finetune)
+
+
+@login_required
+@require_POST
+def use(request: HttpRequest, org_id: str, name: str, number: int) -> HttpResponse:
+    """Makes the version the current one: from then on it is what the finetune_id means."""
+    membership = get_membership(request, org_id, Permission.EDIT_FINETUNES)
+    finetune = get_finetune(membership.organization, name)
+    version = get_version(finetune, number)
+    if make_current(version):
+        messages.success(request, f"{finetune.name} {version.label} is current.")
+    else:
+        messages.info(request, f"{finetune.name} {version.label} was current before.")
+    return _leave(request, finetune)
+
+
+def _leave(request: HttpRequest, finetune: Finetune) -> HttpResponse:
+    url = reverse("finetune", kwargs={"org_id": finetune.organization.org_id, "name": finetune.name})
+    return leave_form(request, url, refresh="#finetune")
+
+
+def _render_form(
+    request: HttpRequest, finetune: Finetune, form: AddVersionForm, *, fragment: str, status: int = 200
+) -> HttpResponse:
+    context = {"form": form, "finetune": finetune}
+    return render_page(request, "finetunes/add_version.html", context, fragment=fragment, status=status)

@@ -1,0 +1,40 @@
+"""How a page looks to a machine, in both themes at both widths: axe, and whether anything overflows."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from playwright.sync_api import Page
+
+Theme = Literal["light", "dark"]
+WIDE, NARROW, HEIGHT = 1440, 390, 900
+# The order changes one of the two at a time, and ends beside its beginning.
+VIEWS: tuple[tuple[int, Theme], ...] = ((WIDE, "light"), (WIDE, "dark"), (NARROW, "dark"), (NARROW, "light"))
+OPTIONS = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+RUN_AXE = "options => axe.run(options).then(results => results.violations)"
+OVERFLOWING = """() => [document.documentElement, ...document.querySelectorAll(".form-body")]
+    .filter(element => element.scrollWidth > element.clientWidth).map(element => element.className || "the page")"""
+
+
+def views(page: Page) -> Iterator[str]:
+    """Shows the page in each view, by its name, and last as it was."""
+    before = page.viewport_size
+    for width, theme in VIEWS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
+        yield f"{width}-{theme}"
+    if before:
+        page.set_viewport_size(before)
+
+
+def check(page: Page, name: str) -> None:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    for view in views(page):
+        violations = page.evaluate(RUN_AXE, OPTIONS)
+        assert not violations, f"{name} at {view}: {AxeResults({'violations': violations}).generate_report()}"
+        assert page.evaluate(OVERFLOWING) == [], f"{name} overflows at {view}"
