@@ -18,7 +18,9 @@ from dashboard.lib.credits import from_credits
 from dashboard.organizations.models import Organization, User
 from dashboard.organizations.queries import find_organization
 from dashboard.organizations.roles import Role
-from dashboard.organizations.services import add_member, create_organization, mint_api_key
+from dashboard.organizations.services.keys import mint_api_key
+from dashboard.organizations.services.members import add_member
+from dashboard.organizations.services.organizations import create_organization
 from finetunes.checkpoints.writer import write_lora
 from finetunes.models import Finetune
 from finetunes.queries import has_name
@@ -149,6 +151,7 @@ def _create_organization(cast: Cast, hashed: str) -> tuple[Organization, list[tu
     people = []
     for role in cast.roles:
         user = User.objects.create(email=f"{role.value}@{cast.domain}", password=hashed)
+        user.vouch_for_email()
         add_member(organization, user, role)
         people.append((user, role))
     if cast.credits:

@@ -3,11 +3,12 @@
 import argparse
 import os
 import secrets
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import dj_database_url
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -18,6 +19,28 @@ OPTIONS = {"--data-dir": "DATA_DIR", "--host": "HOST", "--port": "PORT", "--sand
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the text names the variable and is meant for the operator."""
+
+
+class SignUp(StrEnum):
+    OPEN = "open"
+    INVITE_ONLY = "invite-only"
+    CLOSED = "closed"
+
+
+class EmailSecurity(StrEnum):
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+class OidcProvider(BaseModel):
+    """One entry of OIDC_PROVIDERS. `server_url` is the issuer, or its .well-known document."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str
+    server_url: HttpUrl
+    client_id: str
+    secret: SecretStr
 
 
 class Env(BaseSettings):
@@ -58,6 +81,28 @@ class Env(BaseSettings):
     STORAGE_QUOTA_BYTES: int = Field(
         100 * 2**30, gt=0, description="What the checkpoints of one organization may take together, in bytes."
     )
+    SIGN_UP: SignUp = Field(
+        SignUp.INVITE_ONLY, description="Who may make an account: open, invite-only or closed (operators alone)."
+    )
+    REQUIRE_TWO_FACTOR: bool = Field(
+        False, description="Administrators of organizations and operators must have two-factor authentication."
+    )
+    OIDC_PROVIDERS: list[OidcProvider] = Field(
+        [],
+        description='Log in with OpenID Connect, as JSON: [{"id": "acme", "name": "Acme", "server_url": "https://…", '
+        '"client_id": "…", "secret": "…"}].',
+    )
+    EMAIL_HOST: str | None = Field(None, description="SMTP server. Default: e-mails are printed to the console.")
+    EMAIL_PORT: Port = Field(587, description="Port of EMAIL_HOST.")
+    EMAIL_HOST_USER: str = Field("", description="Log-in at EMAIL_HOST.")
+    EMAIL_HOST_PASSWORD: SecretStr = Field(SecretStr(""), description="The password of EMAIL_HOST_USER.")
+    EMAIL_SECURITY: EmailSecurity = Field(EmailSecurity.STARTTLS, description="starttls, tls or none.")
+    EMAIL_FROM: str = Field(
+        "Finetunes Dashboard <dashboard@localhost>", description="Sender of the e-mails that this server sends."
+    )
+    TRUSTED_PROXIES: int = Field(
+        0, ge=0, description="Reverse proxies in front, whose X-Forwarded-For tells the client's address."
+    )
     LOG_LEVEL: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("ALLOWED_HOSTS", mode="before")
@@ -73,7 +118,14 @@ class Env(BaseSettings):
         return value.upper()
 
     @field_validator(
-        "DATABASE_URL", "REDIS_URL", "S3_BUCKET", "S3_ENDPOINT_URL", "S3_REGION", "S3_ACCESS_KEY_ID", mode="before"
+        "DATABASE_URL",
+        "REDIS_URL",
+        "S3_BUCKET",
+        "S3_ENDPOINT_URL",
+        "S3_REGION",
+        "S3_ACCESS_KEY_ID",
+        "EMAIL_HOST",
+        mode="before",
     )
     @classmethod
     def blank_is_unset(cls, value: Any) -> Any:
@@ -106,6 +158,20 @@ class Env(BaseSettings):
     @property
     def upstream_url(self) -> str:
         return str(self.BFL_API_URL).rstrip("/") if self.BFL_API_URL else self.sandbox_url
+
+    @property
+    def oidc(self) -> list[dict[str, Any]]:
+        """The entries of allauth's OpenID Connect provider."""
+        return [
+            {
+                "provider_id": one.id,
+                "name": one.name,
+                "client_id": one.client_id,
+                "secret": one.secret.get_secret_value(),
+                "settings": {"server_url": str(one.server_url)},
+            }
+            for one in self.OIDC_PROVIDERS
+        ]
 
     @property
     def storage(self) -> dict[str, Any]:

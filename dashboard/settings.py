@@ -65,6 +65,10 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_htmx",
     "heroicons",
@@ -75,7 +79,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "dashboard.lib.sessions.SecretCookieMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -83,6 +87,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "dashboard.organizations.actors.ActorMiddleware",
     "dashboard.lib.errors.ErrorPagesMiddleware",
 ]
 
@@ -159,17 +165,41 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+SESSION_ENGINE = "dashboard.lib.sessions"
+SIGN_UP = ENV.SIGN_UP
+REQUIRE_TWO_FACTOR = ENV.REQUIRE_TWO_FACTOR
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+
+ALLAUTH_TRUSTED_PROXY_COUNT = ENV.TRUSTED_PROXIES
 ACCOUNT_ADAPTER = "dashboard.organizations.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"
-# Addresses are not verified, so nobody adds one that may be another's; operators change them.
-ACCOUNT_MAX_EMAIL_ADDRESSES = 1
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "home"
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+MFA_ADAPTER = "dashboard.organizations.accounts.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Finetunes Dashboard"
+# Browsers hold http://localhost for a secure place, and fido2 does so only when told.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+USERSESSIONS_TRACK_ACTIVITY = True
+SOCIALACCOUNT_ADAPTER = "dashboard.organizations.accounts.SocialAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": ENV.oidc, "OAUTH_PKCE_ENABLED": True}}
+
+# --- E-mail ------------------------------------------------------------------------------------------------
+
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if ENV.EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_HOST = ENV.EMAIL_HOST or ""
+EMAIL_PORT = ENV.EMAIL_PORT
+EMAIL_HOST_USER = ENV.EMAIL_HOST_USER
+EMAIL_HOST_PASSWORD = ENV.EMAIL_HOST_PASSWORD.get_secret_value()
+EMAIL_USE_TLS = ENV.EMAIL_SECURITY == environment.EmailSecurity.STARTTLS
+EMAIL_USE_SSL = ENV.EMAIL_SECURITY == environment.EmailSecurity.TLS
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = ENV.EMAIL_FROM
 
 # --- Work --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from playground.api import router as playground_router
 from playground.urls import sample_urlpatterns
 
 handler400 = "dashboard.views.bad_request"
+handler403 = "dashboard.views.forbidden"
 handler404 = "dashboard.views.not_found"
 handler500 = "dashboard.views.server_error"
 
@@ -22,6 +23,12 @@ api.add_router("", playground_router)
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home, name="home"),
     path("account/", include("allauth.account.urls")),
+    path("account/2fa/", include("allauth.mfa.urls")),
+    path("account/sessions/", include("allauth.usersessions.urls")),
+    path("account/3rdparty/", include("allauth.socialaccount.urls")),
+    path("account/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("", include("dashboard.organizations.urls")),
+    path("o/<slug:org_id>/", include("dashboard.billing.urls")),
     path("admin/", admin.site.urls),
     path("o/<slug:org_id>/", include("finetunes.urls")),
     path("o/<slug:org_id>/", include("playground.urls")),

@@ -33,6 +33,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.bad_request(request, exception)
 
 
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _reads_json(request):
+        return JsonResponse(errors.error_body(errors.NOT_AUTHENTICATED), status=403)
+    return render(request, "403.html", status=403)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _reads_json(request):
         return JsonResponse(errors.error_body(errors.NOT_FOUND), status=404)

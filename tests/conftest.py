@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from dashboard.lib.sessions import SessionStore
 from dashboard.organizations.models import Membership, Organization, User
 from dashboard.organizations.roles import Role
 from finetunes.models import Finetune
@@ -25,12 +26,19 @@ class Cast:
 
     owner: Membership
     developer: Membership
+    billing_manager: Membership
     creator: Membership
     viewer: Membership
     recipient: Membership
     outsider: Membership
     finetune: Finetune
     granted: Finetune
+
+    @property
+    def members(self) -> dict[Role, Membership]:
+        """The owner's organization: one person for each role."""
+        people = (self.owner, self.developer, self.billing_manager, self.viewer, self.creator)
+        return {Role(member.role): member for member in people}
 
     @property
     def organization(self) -> Organization:
@@ -69,6 +77,7 @@ def cast(db: None) -> Cast:
     return Cast(
         owner=owner,
         developer=make_member(atelier, Role.DEVELOPER, "developer@example.com"),
+        billing_manager=make_member(atelier, Role.BILLING_MANAGER, "billing@example.com"),
         creator=make_member(atelier, Role.CREATOR, "creator@example.com"),
         viewer=make_member(atelier, Role.VIEWER, "viewer@example.com"),
         recipient=recipient,
@@ -84,9 +93,13 @@ def cast(db: None) -> Cast:
     )
 
 
-def log_in(user: User) -> Client:
-    client = Client()
+def log_in(user: User, client: Client | None = None) -> Client:
+    """A browser that is logged in. Django's test client puts the session's key into the cookie; ours is a secret."""
+    client = client or Client()
     client.force_login(user)
+    session = SessionStore(client.cookies[django_settings.SESSION_COOKIE_NAME].value)
+    session.cycle_key()
+    client.cookies[django_settings.SESSION_COOKIE_NAME] = session.secret
     return client
 
 

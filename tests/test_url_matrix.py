@@ -1,4 +1,4 @@
-"""Every route against anonymous, outsider, member and administrator; a route without a row fails."""
+"""The table of roles over every route, and the scopes of keys over every API call; a route without a row fails."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS
-from dashboard.organizations.services import mint_api_key
+from dashboard.organizations.models import ApiKey
+from dashboard.organizations.roles import Permission, Role, Scope, key_may, may
+from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
 from finetunes.models import Finetune, Upload
 from finetunes.uploads import staging
 from playground.models import Generation, State
@@ -45,73 +48,104 @@ def of_upload(cast: Cast) -> list[Any]:
 
 @dataclass(frozen=True)
 class Row:
-    """Statuses for anonymous, outsider, viewer (a member) and administrator; the methods that are refused."""
+    """A page of an organization: roles with the permission get `allowed`, others 403, and an outsider 404."""
 
-    statuses: tuple[int, int, int, int]
+    permission: Permission
+    allowed: int = 200
+    args: Callable[[Cast], list[Any]] = of_organization
+    refused: tuple[str, ...] = ("post", "put", "patch", "delete")
+    method: str = "get"
+    anonymous: int = TO_LOGIN
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def expected(self, who: Role | str) -> int:
+        if isinstance(who, Role):
+            return self.allowed if may(who, self.permission) else 403
+        return {"outsider": 404, "anonymous": self.anonymous}[who]
+
+
+@dataclass(frozen=True)
+class OpenRow:
+    """A page without a tenant: statuses for anonymous and for anybody who is logged in."""
+
+    statuses: tuple[int, int]
     args: Callable[[Cast], list[Any]] = lambda cast: []
     refused: tuple[str, ...] = ("post", "put", "patch", "delete")
     method: str = "get"
+
+    def expected(self, who: Role | str) -> int:
+        return self.statuses[0 if who == "anonymous" else 1]
 
 
 GET_AND_POST = ("put", "patch", "delete")
 POST_ALONE = ("get", "put", "patch", "delete")
 ANY_METHOD: tuple[str, ...] = ()
+SEE, GENERATE, EDIT = Permission.SEE_CATALOG, Permission.GENERATE, Permission.EDIT_FINETUNES
 
-PAGES = {
-    "home": Row((TO_LOGIN, 302, 302, 302)),
-    "playground": Row((TO_LOGIN, 404, 403, 200), of_organization, GET_AND_POST),
-    "playground-price": Row((TO_LOGIN, 404, 403, 200), of_organization),
-    "generation": Row((TO_LOGIN, 404, 403, 200), of_generation),
-    "generation-image": Row((TO_LOGIN, 404, 403, 200), of_generation),
-    "generation-thumbnail": Row((TO_LOGIN, 404, 403, 200), of_generation),
-    "finetunes": Row((TO_LOGIN, 404, 200, 200), of_organization),
-    "finetune-add": Row((TO_LOGIN, 404, 403, 200), of_organization, GET_AND_POST),
+PAGES: dict[str, Row | OpenRow] = {
+    "home": OpenRow((TO_LOGIN, 302)),
+    "playground": Row(GENERATE, refused=GET_AND_POST),
+    "playground-price": Row(GENERATE),
+    "generation": Row(GENERATE, args=of_generation),
+    "generation-image": Row(GENERATE, args=of_generation),
+    "generation-thumbnail": Row(GENERATE, args=of_generation),
+    "finetunes": Row(SEE),
+    "finetune-add": Row(EDIT, refused=GET_AND_POST),
     # Allowed, and then told that there is no file: 422.
-    "finetune-preflight": Row((TO_LOGIN, 404, 403, 422), of_organization, POST_ALONE, "post"),
-    "finetune": Row((TO_LOGIN, 404, 200, 200), of_finetune),
-    "version-add": Row((TO_LOGIN, 404, 403, 200), of_finetune, GET_AND_POST),
-    "version-use": Row((TO_LOGIN, 404, 403, 302), of_version, POST_ALONE, "post"),
+    "finetune-preflight": Row(EDIT, 422, refused=POST_ALONE, method="post"),
+    "finetune": Row(SEE, args=of_finetune),
+    "version-add": Row(EDIT, args=of_finetune, refused=GET_AND_POST),
+    "version-use": Row(EDIT, 302, of_version, POST_ALONE, "post"),
     # Its client is no page: nobody is led to a log-in, and without the header of tus it is told 412.
-    "uploads": Row((403, 404, 403, 412), of_organization, POST_ALONE, "post"),
-    "upload": Row((403, 404, 403, 200), of_upload, ("post", "put")),
+    "uploads": Row(EDIT, 412, refused=POST_ALONE, method="post", anonymous=403),
+    "upload": Row(EDIT, args=of_upload, refused=("post", "put"), anonymous=403),
     # The signature is the leave; without one nobody gets in.
-    "sample": Row((403, 403, 403, 403), lambda cast: [UUID, "png"]),
-    # allauth's pages carry no tenant; they are the person's own. Sign-up is closed.
-    "account_login": Row((200, 302, 302, 302), refused=ANY_METHOD),
-    "account_logout": Row((302, 200, 200, 200), refused=ANY_METHOD),
-    "account_signup": Row((200, 302, 302, 302), refused=ANY_METHOD),
-    "account_inactive": Row((200, 200, 200, 200), refused=ANY_METHOD),
-    "account_email": Row((TO_LOGIN, 200, 200, 200), refused=ANY_METHOD),
-    "account_confirm_email": Row((200, 200, 200, 200), lambda cast: ["key"], ANY_METHOD),
-    "account_email_verification_sent": Row((200, 200, 200, 200), refused=ANY_METHOD),
-    "account_change_password": Row((TO_LOGIN, 200, 200, 200), refused=ANY_METHOD),
-    "account_set_password": Row((TO_LOGIN, 302, 302, 302), refused=ANY_METHOD),
-    "account_reset_password": Row((200, 200, 200, 200), refused=ANY_METHOD),
-    "account_reset_password_done": Row((200, 200, 200, 200), refused=ANY_METHOD),
-    "account_reset_password_from_key": Row((200, 200, 200, 200), lambda cast: ["u", "k-k"], ANY_METHOD),
-    "account_reset_password_from_key_done": Row((200, 200, 200, 200), refused=ANY_METHOD),
-    "account_confirm_login_code": Row((TO_LOGIN, 302, 302, 302), refused=ANY_METHOD),
-    "account_reauthenticate": Row((TO_LOGIN, 200, 200, 200), refused=ANY_METHOD),
+    "sample": OpenRow((403, 403), lambda cast: [UUID, "png"]),
+    # allauth's pages carry no tenant; they are the person's own.
+    "account_login": OpenRow((200, 302), refused=ANY_METHOD),
+    "account_logout": OpenRow((302, 200), refused=ANY_METHOD),
+    "account_signup": OpenRow((200, 302), refused=ANY_METHOD),
+    "account_inactive": OpenRow((200, 200), refused=ANY_METHOD),
+    "account_email": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
+    "account_confirm_email": OpenRow((200, 200), lambda cast: ["key"], ANY_METHOD),
+    "account_email_verification_sent": OpenRow((200, 200), refused=ANY_METHOD),
+    "account_change_password": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
+    "account_set_password": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "account_reset_password": OpenRow((200, 200), refused=ANY_METHOD),
+    "account_reset_password_done": OpenRow((200, 200), refused=ANY_METHOD),
+    "account_reset_password_from_key": OpenRow((200, 200), lambda cast: ["u", "k-k"], ANY_METHOD),
+    "account_reset_password_from_key_done": OpenRow((200, 200), refused=ANY_METHOD),
+    "account_confirm_login_code": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "account_reauthenticate": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
 }
 
 
 @dataclass(frozen=True)
 class ApiRow:
-    """Statuses with no key, an outsider's key and the owner's key; a log-in without a key counts as no key."""
+    """A call: keys whose scope allows `scope` get `allowed`, an outsider's gets `outsider`, and no live key 403."""
 
-    statuses: tuple[int, int, int]
+    scope: Scope | None
+    allowed: int = 200
+    outsider: int = 200
     method: str = "get"
     query: dict[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
 
+    def expected(self, who: Scope | str) -> int:
+        if self.scope is None:
+            return self.allowed
+        if isinstance(who, Scope):
+            return self.allowed if key_may(who, self.scope) else 403
+        return self.outsider if who == "outsider" else 403
+
 
 API = {
-    "v1:api-root": ApiRow((404, 404, 404)),
-    "v1:credits": ApiRow((403, 200, 200)),
-    "v1:get_result": ApiRow((200, 200, 200), query={"id": UUID}),
-    "v1:uploads": ApiRow((403, 412, 412), "post"),
-    "v1:upload": ApiRow((403, 404, 200), args=(UUID,)),
-    **{f"v1:{endpoint.name}": ApiRow((403, 404, 200), "post") for endpoint in FINETUNED_ENDPOINTS},
+    "v1:api-root": ApiRow(None, 404),
+    "v1:credits": ApiRow(Scope.READ),
+    "v1:get_result": ApiRow(None, query={"id": UUID}),
+    "v1:uploads": ApiRow(Scope.MANAGE, 412, 412, "post"),
+    "v1:upload": ApiRow(Scope.MANAGE, outsider=404, args=(UUID,)),
+    **{f"v1:{endpoint.name}": ApiRow(Scope.GENERATE, outsider=404, method="post") for endpoint in FINETUNED_ENDPOINTS},
 }
 
 
@@ -148,8 +182,19 @@ def tomorrow() -> datetime:
     return timezone.now() + timedelta(days=1)
 
 
-def clients(cast: Cast) -> list[Client]:
-    return [Client(), *(log_in(member.user) for member in (cast.outsider, cast.viewer, cast.owner))]
+def clients(cast: Cast) -> dict[Role | str, Client]:
+    members: dict[Role | str, Client] = {role: log_in(member.user) for role, member in cast.members.items()}
+    return members | {"outsider": log_in(cast.outsider.user), "anonymous": Client()}
+
+
+def answer(client: Client, method: str, url: str, data: Any = None, **options: Any) -> Any:
+    """What this request alone is answered: what it changed is taken back."""
+    with transaction.atomic():
+        response = getattr(client, method)(url, data, **options)
+        if response.streaming:
+            assert read_file(response)
+        transaction.set_rollback(True)
+    return response
 
 
 @pytest.mark.parametrize("name", [name for name in ROUTES if name not in ADMIN_ROUTES])
@@ -158,16 +203,16 @@ def test_route_has_a_row(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_answers_each_of_the_cast_as_its_row_says(matrix: Cast, name: str) -> None:
+def test_page_answers_each_role_as_the_table_says(matrix: Cast, name: str) -> None:
     row = PAGES[name]
     url = reverse(name, args=row.args(matrix))
-    responses = [getattr(client, row.method)(url) for client in clients(matrix)]
-    assert tuple(response.status_code for response in responses) == row.statuses
-    for response in responses:
-        if response.streaming:
-            assert read_file(response)
-    if row.statuses[0] == TO_LOGIN:
-        assert responses[0]["location"].startswith(LOGIN) or name == "account_logout"
+    data = row.data if isinstance(row, Row) else None
+    responses = {who: answer(client, row.method, url, data) for who, client in clients(matrix).items()}
+    assert {who: response.status_code for who, response in responses.items()} == {
+        who: row.expected(who) for who in responses
+    }
+    if row.expected("anonymous") == TO_LOGIN:
+        assert responses["anonymous"]["location"].startswith(LOGIN) or name == "account_logout"
 
 
 @pytest.mark.parametrize(("name", "method"), [(name, method) for name, row in PAGES.items() for method in row.refused])
@@ -176,7 +221,9 @@ def test_page_refuses_other_methods(matrix: Cast, name: str, method: str) -> Non
     assert getattr(client, method)(reverse(name, args=PAGES[name].args(matrix))).status_code == 405
 
 
-@pytest.mark.parametrize("name", [name for name, row in PAGES.items() if row.args is of_organization])
+@pytest.mark.parametrize(
+    "name", [name for name, row in PAGES.items() if isinstance(row, Row) and row.args is of_organization]
+)
 def test_no_organization_looks_like_a_hidden_one(matrix: Cast, name: str) -> None:
     ask = getattr(log_in(matrix.outsider.user), PAGES[name].method)
     hidden = ask(reverse(name, args=of_organization(matrix)))
@@ -185,22 +232,35 @@ def test_no_organization_looks_like_a_hidden_one(matrix: Cast, name: str) -> Non
     assert matrix.organization.name not in hidden.content.decode()
 
 
+def secrets_of(cast: Cast) -> dict[Scope | str, str]:
+    """A key of each scope, and those that open nothing here."""
+    found: dict[Scope | str, str] = {
+        scope: mint_api_key(cast.organization, scope.label, scope=scope)[1] for scope in Scope
+    }
+    found["outsider"] = mint_api_key(cast.outsider.organization, "outsider")[1]
+    revoked, found["revoked"] = mint_api_key(cast.organization, "revoked")
+    assert revoke_api_key(revoked)
+    expired, found["expired"] = mint_api_key(cast.organization, "expired", expires_at=tomorrow())
+    ApiKey.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
+    return found | {"unknown": "bfl_unknown", "none": ""}
+
+
 @pytest.mark.parametrize("name", API)
-def test_api_route_answers_each_key_as_its_row_says(matrix: Cast, name: str) -> None:
+def test_api_call_answers_each_key_as_its_row_says(matrix: Cast, name: str) -> None:
     row, path = API[name], reverse(name, args=API[name].args)
     endpoint = next((e for e in FINETUNED_ENDPOINTS if f"v1:{e.name}" == name), None)
     if endpoint:
         Finetune.objects.filter(pk=matrix.finetune.pk).update(
             base_model=endpoint.base_model, precision=endpoint.precision
         )
-    secrets = ["", *(mint_api_key(m.organization, "m")[1] for m in (matrix.outsider, matrix.owner))]
-    statuses = []
-    for secret in secrets:
+    body = {"finetune_id": "ink-portrait", "prompt": "x"} if row.method == "post" else row.query
+    options = {"content_type": "application/json"} if row.method == "post" else {}
+    statuses = {}
+    for who, secret in secrets_of(matrix).items():
+        # A log-in opens nothing here: without a key its owner is nobody.
         client = Client() if secret else log_in(matrix.owner.user)
-        body = {"finetune_id": "ink-portrait", "prompt": "x"} if row.method == "post" else row.query
-        options = {"content_type": "application/json"} if row.method == "post" else {}
-        statuses.append(getattr(client, row.method)(path, body, headers={"x-key": secret}, **options).status_code)
-    assert tuple(statuses) == row.statuses
+        statuses[who] = answer(client, row.method, path, body, headers={"x-key": secret}, **options).status_code
+    assert statuses == {who: row.expected(who) for who in statuses}
 
 
 @pytest.mark.parametrize("name", [name for name, row in API.items() if row.method == "post"])
@@ -210,8 +270,8 @@ def test_api_command_is_refused_as_get(matrix: Cast, name: str) -> None:
 
 
 def test_admin_admits_operators_alone(matrix: Cast) -> None:
-    for client in clients(matrix):
+    for client in clients(matrix).values():
         assert client.get(reverse("admin:index")).status_code == 302
     for name in ADMIN_ROUTES:
         if name.endswith(("_changelist", "_add")):
-            assert {client.get(reverse(name)).status_code for client in clients(matrix)} == {302}, name
+            assert {client.get(reverse(name)).status_code for client in clients(matrix).values()} == {302}, name

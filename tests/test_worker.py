@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from dashboard.organizations.services import mint_api_key
+from dashboard.organizations.services.keys import mint_api_key
 from dashboard.running.worker import EmbeddedWorker
 from dashboard.sandbox.server import Sandbox
 from tests.conftest import Cast

@@ -1,10 +1,9 @@
 """Ledger entries, which are only ever added, and the account of each organization, which sums them."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models import Q
 
+from dashboard.lib.append_only import AppendOnly, AppendOnlyQuerySet
 from dashboard.organizations.models import Organization
 
 
@@ -17,19 +16,7 @@ class Kind(models.TextChoices):
     SETTLE = "settle", "Settle"
 
 
-class AppendOnlyError(TypeError):
-    """Someone tried to change or delete a ledger entry; write a new one instead."""
-
-
-class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
-    def update(self, **kwargs: Any) -> int:
-        raise AppendOnlyError("Ledger entries are never changed.")
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        raise AppendOnlyError("Ledger entries are never deleted.")
-
-
-class LedgerEntry(models.Model):
+class LedgerEntry(AppendOnly):
     """One movement of credits, in millicredits. `reference` names the event, so that none counts twice."""
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="ledger_entries")
@@ -39,7 +26,7 @@ class LedgerEntry(models.Model):
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = LedgerQuerySet.as_manager()
+    objects = AppendOnlyQuerySet["LedgerEntry"].as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -55,14 +42,6 @@ class LedgerEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount} ({self.reference})"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise AppendOnlyError("Ledger entries are never changed.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        raise AppendOnlyError("Ledger entries are never deleted.")
 
 
 class Account(models.Model):

@@ -9,8 +9,8 @@ from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from dashboard.organizations import services
 from dashboard.organizations.models import ApiKey, Membership, Organization, User
+from dashboard.organizations.services import keys
 
 
 class LowercaseEmailMixin:
@@ -76,6 +76,12 @@ class PersonAdmin(UserAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj else []
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "email" in form.changed_data:
+            obj.emailaddress_set.exclude(email=obj.email).update(primary=False)
+            obj.vouch_for_email()
 
 
 class OrganizationAdmin(admin.ModelAdmin):
@@ -150,7 +156,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
             super().save_model(request, obj, form, change)
             return
         assert isinstance(request.user, User)
-        key, secret = services.mint_api_key(obj.organization, obj.name, created_by=request.user)
+        key, secret = keys.mint_api_key(obj.organization, obj.name, created_by=request.user)
         # The admin goes on with the object that it built: let it be the row that was made.
         obj.__dict__.update(key.__dict__)
         messages.warning(request, f"Copy this API key now, it is never shown again: {secret}")
@@ -158,7 +164,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     @admin.action(description="Revoke selected API keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset.select_related("organization"):
-            if services.revoke_api_key(key):
+            if keys.revoke_api_key(key):
                 self.log_change(request, key, "Revoked.")
                 messages.success(request, f"{key} is revoked.")
             else:

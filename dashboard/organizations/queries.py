@@ -10,11 +10,12 @@ def memberships_of(user: User) -> list[Membership]:
 
 
 def find_membership(user: User, org_id: str) -> Membership | None:
-    return user.memberships.select_related("organization", "user").filter(organization__org_id=org_id).first()
+    found = user.memberships.select_related("organization", "user")
+    return found.filter(organization__org_id=org_id, organization__deleted_at=None).first()
 
 
 def find_organization(org_id: str) -> Organization | None:
-    return Organization.objects.filter(org_id=org_id).first()
+    return Organization.objects.live().filter(org_id=org_id).first()
 
 
 def is_live(key: ApiKey) -> bool:

@@ -1,4 +1,4 @@
-"""The one table of roles and what each may do; pages, API and tests read it."""
+"""The one table of roles and what each may do, and of the scopes of API keys; pages, API and tests read it."""
 
 from enum import StrEnum
 
@@ -50,3 +50,25 @@ def roles_that_may(permission: Permission) -> str:
     """For sentences: "Administrators, Developers and Creators"."""
     *others, last = [f"{role.label}s" for role in Role if may(role, permission)]
     return f"{', '.join(others)} and {last}" if others else last
+
+
+class Scope(TextChoices):
+    """What an API key is for."""
+
+    EVERYTHING = "everything", "Everything"
+    GENERATE = "generate", "Generate"
+    READ = "read", "Read"
+    MANAGE = "manage", "Manage"
+
+
+SCOPES: dict[Scope, frozenset[Scope]] = {
+    Scope.EVERYTHING: frozenset({Scope.GENERATE, Scope.READ, Scope.MANAGE}),
+    # Whoever generates or manages sees what there is; a key that manages spends nothing.
+    Scope.GENERATE: frozenset({Scope.GENERATE, Scope.READ}),
+    Scope.MANAGE: frozenset({Scope.MANAGE, Scope.READ}),
+    Scope.READ: frozenset({Scope.READ}),
+}
+
+
+def key_may(scope: str, needed: Scope) -> bool:
+    return needed in SCOPES[Scope(scope)]

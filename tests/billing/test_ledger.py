@@ -7,9 +7,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from dashboard.billing import services
-from dashboard.billing.models import Account, AppendOnlyError, Kind, LedgerEntry
+from dashboard.billing.models import Account, Kind, LedgerEntry
 from dashboard.billing.queries import balance_of, unbalanced_accounts
 from dashboard.billing.services import InsufficientCreditsError
+from dashboard.lib.append_only import AppendOnlyError
 from dashboard.lib.errors import InvalidInputError
 from dashboard.organizations.models import Organization
 from tests.factories import make_organization

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from dashboard.lib.errors import InvalidInputError
-from dashboard.organizations.services import mint_api_key
+from dashboard.organizations.services.keys import mint_api_key
 from finetunes import queries
 from finetunes.checkpoints.errors import CheckpointError
 from finetunes.models import Checkpoint, Finetune, Upload

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dashboard.billing.models import Account, LedgerEntry
-from dashboard.organizations import services as organizations
 from dashboard.organizations.models import ApiKey, Membership, Organization, User
+from dashboard.organizations.services.keys import mint_api_key
 from finetunes.models import Checkpoint, Finetune, Grant, Upload
 from finetunes.uploads import staging
 from tests.conftest import Cast, log_in
@@ -41,7 +41,7 @@ def operator(db: None) -> Client:
 
 @pytest.fixture
 def key(cast: Cast) -> ApiKey:
-    return organizations.mint_api_key(cast.organization, "ci", created_by=cast.owner.user)[0]
+    return mint_api_key(cast.organization, "ci", created_by=cast.owner.user)[0]
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_list_takes_as_many_queries_for_many_rows_as_for_few(
         organization = make_organization()
         member = make_member(organization)
         make_finetune(organization, granted_to=cast.recipient.organization)
-        organizations.mint_api_key(organization, "ci", created_by=member.user)
+        mint_api_key(organization, "ci", created_by=member.user)
         make_upload(organization, lora_bytes("admin"))
     assert model._default_manager.count() >= rows + 3
     with CaptureQueriesContext(connection) as many:

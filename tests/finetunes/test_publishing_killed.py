@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 
 from dashboard.env import Env
-from dashboard.organizations.services import mint_api_key
+from dashboard.organizations.services.keys import mint_api_key
 from finetunes import workflow
 from finetunes.models import Finetune, Upload
 from finetunes.services import catalog, uploads

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from dashboard.organizations.models import Organization
-from dashboard.organizations.services import mint_api_key, revoke_api_key
+from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
 from finetunes.models import Upload
 from finetunes.services import uploads
 from finetunes.uploads import staging
@@ -308,8 +308,7 @@ def test_keys_that_are_missing_wrong_or_revoked_are_403(cast: Cast) -> None:
 
 
 def test_a_browser_s_requests_carry_the_token_of_its_page(cast: Cast) -> None:
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(cast.developer.user)
+    client = log_in(cast.developer.user, Client(enforce_csrf_checks=True))
     door = Door(client, browser(cast).path, {})
     refused = door.start(1000)
     assert refused.status_code == 403

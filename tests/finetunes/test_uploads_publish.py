@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from dashboard.organizations.models import ApiKey
-from dashboard.organizations.services import mint_api_key
+from dashboard.organizations.services.keys import mint_api_key
 from finetunes import queries, workflow
 from finetunes.forms import GONE
 from finetunes.models import Finetune, Upload

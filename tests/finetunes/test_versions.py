@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from dashboard.lib.errors import InvalidInputError, NotFoundError
-from dashboard.organizations.services import mint_api_key
+from dashboard.organizations.services.keys import mint_api_key
 from finetunes import queries
 from finetunes.access import get_finetune, get_upload, get_version
 from finetunes.models import Finetune, Upload, Version

@@ -7,9 +7,10 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from dashboard.organizations import queries, services
+from dashboard.organizations import queries
 from dashboard.organizations.models import ApiKey, Membership, User
 from dashboard.organizations.roles import Role
+from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
 from tests.conftest import Cast, log_in
 from tests.factories import PASSWORD
 
@@ -134,7 +135,7 @@ def test_key_is_minted_and_its_secret_shown_once(cast: Cast, operator: Client) -
 
 
 def test_key_is_renamed_and_nothing_else_of_it_changes(cast: Cast, operator: Client) -> None:
-    key, secret = services.mint_api_key(cast.organization, "ci")
+    key, secret = mint_api_key(cast.organization, "ci")
     data = {
         "name": "nightly",
         "organization": cast.outsider.organization.pk,
@@ -148,7 +149,7 @@ def test_key_is_renamed_and_nothing_else_of_it_changes(cast: Cast, operator: Cli
 
 
 def test_revoking_ends_a_key_once(cast: Cast, operator: Client) -> None:
-    key, secret = services.mint_api_key(cast.organization, "ci")
+    key, secret = mint_api_key(cast.organization, "ci")
     url = reverse("admin:organizations_apikey_changelist")
     data = {"action": "revoke", "_selected_action": [key.pk]}
     assert "is revoked" in messages_of(operator.post(url, data, follow=True))[0]
@@ -157,9 +158,9 @@ def test_revoking_ends_a_key_once(cast: Cast, operator: Client) -> None:
 
 
 def test_keys_are_filtered_by_whether_they_live(cast: Cast, operator: Client) -> None:
-    live, _ = services.mint_api_key(cast.organization, "live")
-    dead, _ = services.mint_api_key(cast.organization, "dead")
-    services.revoke_api_key(dead)
+    live, _ = mint_api_key(cast.organization, "live")
+    dead, _ = mint_api_key(cast.organization, "dead")
+    revoke_api_key(dead)
     url = reverse("admin:organizations_apikey_changelist")
     for state, expected in (("live", {live}), ("revoked", {dead}), ("", {live, dead})):
         assert set(operator.get(url, {"state": state} if state else {}).context["cl"].result_list) == expected

@@ -5,9 +5,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from dashboard.lib.ids import ALPHABET, ORG_ID_LENGTH
-from dashboard.organizations import queries, services
+from dashboard.organizations import queries
 from dashboard.organizations.models import ORG_ID, Membership, Organization, User
 from dashboard.organizations.roles import Role
+from dashboard.organizations.services.members import add_member
+from dashboard.organizations.services.organizations import create_organization
 from tests.conftest import Cast
 from tests.factories import PASSWORD, make_member, make_organization, make_user
 
@@ -55,13 +57,13 @@ def test_org_id_never_breaks_a_finetune_id(org_id: str) -> None:
 @pytest.mark.django_db
 def test_founder_becomes_administrator() -> None:
     founder = make_user()
-    organization = services.create_organization("Atelier", administrator=founder)
+    organization = create_organization("Atelier", administrator=founder)
     assert [(m.user, m.role) for m in organization.memberships.all()] == [(founder, Role.ADMINISTRATOR)]
 
 
 def test_person_is_a_member_once_with_a_known_role(cast: Cast) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        services.add_member(cast.organization, cast.viewer.user, Role.DEVELOPER)
+        add_member(cast.organization, cast.viewer.user, Role.DEVELOPER)
     with pytest.raises(IntegrityError), transaction.atomic():
         Membership.objects.filter(pk=cast.viewer.pk).update(role="owner")
 
@@ -69,7 +71,7 @@ def test_person_is_a_member_once_with_a_known_role(cast: Cast) -> None:
 def test_memberships_come_by_organization_name(cast: Cast) -> None:
     user = cast.outsider.user
     for name in ("Zebra", "Aardvark"):
-        services.add_member(make_organization(name, credits=0), user, Role.VIEWER)
+        add_member(make_organization(name, credits=0), user, Role.VIEWER)
     names = [membership.organization.name for membership in queries.memberships_of(user)]
     assert names == ["Aardvark", "Elsewhere", "Zebra"]
 

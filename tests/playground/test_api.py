@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS
 from dashboard.organizations.models import Organization
-from dashboard.organizations.services import mint_api_key, revoke_api_key
+from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
 from playground.models import Generation
 from tests.conftest import Cast, read_file
 from tests.factories import make_finetune, make_organization

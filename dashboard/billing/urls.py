@@ -1,0 +1,5 @@
+"""Routes of billing, beneath an organization."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

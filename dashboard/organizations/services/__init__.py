@@ -1,0 +1,1 @@
+"""Commands on organizations, their members, invitations and API keys; a module for each."""
