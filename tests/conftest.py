@@ -99,6 +99,7 @@ def log_in(user: User, client: Client | None = None) -> Client:
     client.force_login(user)
     session = SessionStore(client.cookies[django_settings.SESSION_COOKIE_NAME].value)
     session.cycle_key()
+    assert session.secret
     client.cookies[django_settings.SESSION_COOKIE_NAME] = session.secret
     return client
 

@@ -12,8 +12,7 @@ from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import signing
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 
 from dashboard.lib.sealing import BrokenSealError, seal, unseal
 
@@ -53,12 +52,12 @@ class SecretCookieMiddleware(SessionMiddleware):
         request.session = SessionStore(digest(secret) if secret else None)
         request.session.secret = secret
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response = super().process_response(request, response)
         cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
         if cookie is not None and cookie.value and cookie.value == request.session.session_key:
             secret = request.session.secret  # type: ignore[attr-defined]
-            response.cookies[settings.SESSION_COOKIE_NAME] = secret  # type: ignore[assignment]
+            response.cookies[settings.SESSION_COOKIE_NAME] = secret
         return response
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
@@ -80,7 +81,7 @@ class PersonAdmin(UserAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if "email" in form.changed_data:
-            obj.emailaddress_set.exclude(email=obj.email).update(primary=False)
+            EmailAddress.objects.filter(user=obj).exclude(email=obj.email).update(primary=False)
             obj.vouch_for_email()
 
 
