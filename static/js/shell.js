@@ -2,6 +2,7 @@
 (() => {
   const TOAST_MS = 7000;
   const COPIED_MS = 1800;
+  const HEARD_MS = 150; // by then a screen reader watches the live region
   const toasts = document.getElementById("toasts");
 
   // --- Copy -------------------------------------------------------------------------------------------------
@@ -70,7 +71,10 @@
       for (const node of change.addedNodes) if (node.dataset?.toast !== undefined) hideInTime(node);
     }
   }).observe(toasts, { childList: true });
-  toasts.querySelectorAll("[data-toast]").forEach(hideInTime);
+  // A live region speaks of what joins it, not of what it held when the page came.
+  const arrived = [...toasts.querySelectorAll("[data-toast]")];
+  arrived.forEach((toast) => toast.remove());
+  setTimeout(() => toasts.append(...arrived), HEARD_MS);
 
   document.addEventListener("click", (event) => {
     event.target.closest("[data-toast-close]")?.closest("[data-toast]").remove();
