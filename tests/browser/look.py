@@ -1,6 +1,6 @@
 """How a page looks to a machine, in both themes at both widths: axe, and whether anything overflows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
@@ -10,6 +10,8 @@ Theme = Literal["light", "dark"]
 WIDE, NARROW, HEIGHT = 1440, 390, 900
 # The order changes one of the two at a time, and ends beside its beginning.
 VIEWS: tuple[tuple[int, Theme], ...] = ((WIDE, "light"), (WIDE, "dark"), (NARROW, "dark"), (NARROW, "light"))
+# For states of a page whose whole was seen in each: every width and every theme once, in half the time.
+EACH_ONCE = (VIEWS[0], VIEWS[2])
 OPTIONS = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
@@ -19,10 +21,10 @@ OVERFLOWING = """() => [document.documentElement, ...document.querySelectorAll("
     .filter(element => element.scrollWidth > element.clientWidth).map(element => element.className || "the page")"""
 
 
-def views(page: Page) -> Iterator[str]:
+def views(page: Page, chosen: Sequence[tuple[int, Theme]] = VIEWS) -> Iterator[str]:
     """Shows the page in each view, by its name, and last as it was."""
     before = page.viewport_size
-    for width, theme in VIEWS:
+    for width, theme in chosen:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
@@ -31,10 +33,10 @@ def views(page: Page) -> Iterator[str]:
         page.set_viewport_size(before)
 
 
-def check(page: Page, name: str) -> None:
+def check(page: Page, name: str, chosen: Sequence[tuple[int, Theme]] = VIEWS) -> None:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
-    for view in views(page):
+    for view in views(page, chosen):
         violations = page.evaluate(RUN_AXE, OPTIONS)
         assert not violations, f"{name} at {view}: {AxeResults({'violations': violations}).generate_report()}"
         assert page.evaluate(OVERFLOWING) == [], f"{name} overflows at {view}"

@@ -25,7 +25,7 @@ from tests.browser.dialog import (
     write_good,
 )
 from tests.browser.dialog_states import UNDER_WAY, walk
-from tests.browser.look import check, views
+from tests.browser.look import EACH_ONCE, check, views
 from tests.checkpoints import lora_shapes, make_file
 from tests.running import RunningUp, free_ports, own_services, running
 
@@ -311,9 +311,9 @@ def test_every_state_looks_right_to_a_machine(page: Page, running_up: RunningUp,
     seen: list[str] = []
 
     def look(state: str) -> None:
-        check(page, state)
+        check(page, state, EACH_ONCE)
         if state in UNDER_WAY:
-            for view in views(page):
+            for view in views(page, EACH_ONCE):
                 assert page.evaluate(CUT_OFF) == [], f"{state} at {view}"
         seen.append(state)
 

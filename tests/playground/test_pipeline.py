@@ -39,7 +39,7 @@ def test_an_upstream_that_stumbles_costs_time_and_nothing_else(
 def test_an_upstream_that_keeps_failing_ends_the_generation_uncharged(worker: Sandbox, cast: Cast) -> None:
     worker.faults.add(Fault.SERVER_ERROR, 100)
     generation = submit_one(cast.organization, "ink-portrait")
-    Generation.objects.filter(pk=generation.pk).update(attempts=MAX_ATTEMPTS - 2)
+    Generation.objects.filter(pk=generation.pk).update(attempts=MAX_ATTEMPTS - 1)
     [generation] = wait_for_all()
     assert (generation.state, generation.explanation) == (State.ERROR, "The provider could not make this image.")
     assert balance_of(cast.organization) == 100_000
