@@ -199,6 +199,13 @@ class GrantAdmin(admin.ModelAdmin):
         # The admin goes on with the object that it built: let it be the row that was made.
         obj.__dict__.update(made.__dict__)
 
+    def delete_model(self, request: HttpRequest, obj: Grant) -> None:
+        grants.revoke(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
+        for grant in queryset.select_related("finetune__organization", "organization"):
+            grants.revoke(grant)
+
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(ForReading, admin.ModelAdmin):

@@ -2,15 +2,18 @@
 
 from django.urls import path
 
-from playground import views
+from playground.views import get_started, pages, usage
 
 urlpatterns = [
-    path("playground/", views.playground, name="playground"),
-    path("playground/price/", views.price, name="playground-price"),
-    path("generations/<uuid:generation_id>/", views.generation, name="generation"),
-    path("generations/<uuid:generation_id>/image/", views.image, name="generation-image"),
-    path("generations/<uuid:generation_id>/thumbnail/", views.thumbnail, name="generation-thumbnail"),
+    path("get-started/", get_started.get_started, name="get-started"),
+    path("playground/", pages.playground, name="playground"),
+    path("playground/price/", pages.price, name="playground-price"),
+    path("generations/<uuid:generation_id>/", pages.generation, name="generation"),
+    path("generations/<uuid:generation_id>/image/", pages.image, name="generation-image"),
+    path("generations/<uuid:generation_id>/thumbnail/", pages.thumbnail, name="generation-thumbnail"),
+    path("usage/", usage.usage, name="usage"),
+    path("usage.csv", usage.download, name="usage-csv"),
 ]
 sample_urlpatterns = [
-    path("samples/<uuid:generation_id>.<str:extension>", views.sample, name="sample"),
+    path("samples/<uuid:generation_id>.<str:extension>", pages.sample, name="sample"),
 ]

@@ -4,7 +4,8 @@ from ninja import Router, Schema
 
 from dashboard.billing import queries
 from dashboard.lib.credits import as_number
-from dashboard.organizations.access import ApiRequest
+from dashboard.organizations.access import ApiRequest, keys_that_may
+from dashboard.organizations.roles import Scope
 
 router = Router()
 
@@ -13,7 +14,7 @@ class Credits(Schema):
     credits: float
 
 
-@router.get("/credits", response=Credits, url_name="credits")
+@router.get("/credits", response=Credits, auth=keys_that_may(Scope.READ), url_name="credits")
 def credits(request: ApiRequest) -> Credits:
     """What the key's organization may still spend, in credits."""
     return Credits(credits=as_number(queries.balance_of(request.auth.organization)))

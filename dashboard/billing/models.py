@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from dashboard.lib.append_only import AppendOnly, AppendOnlyQuerySet
+from dashboard.lib.credits import as_text
 from dashboard.organizations.models import Organization
 
 
@@ -42,6 +43,16 @@ class LedgerEntry(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount} ({self.reference})"
+
+    @property
+    def event(self) -> str:
+        """What was booked, by its ID: a generation's, unless credits came in."""
+        return self.reference.partition(":")[2]
+
+    @property
+    def amount_text(self) -> str:
+        """With its sign, which is a plus for credits that come in."""
+        return f"{'+' if self.amount > 0 else ''}{as_text(self.amount)}"
 
 
 class Account(models.Model):

@@ -12,6 +12,8 @@ from django.db.models import F
 from dashboard.billing.models import Account, Kind, LedgerEntry
 from dashboard.lib.credits import as_text
 from dashboard.lib.errors import InvalidInputError, PaymentRequiredError
+from dashboard.organizations import audit
+from dashboard.organizations.events import Action
 from dashboard.organizations.models import Organization
 
 
@@ -27,7 +29,10 @@ def top_up(organization: Organization, millicredits: int, *, note: str) -> Ledge
         raise InvalidInputError("Give a reason; it stands in the ledger for good.", field="note")
     with transaction.atomic():
         Account.objects.get_or_create(organization=organization)
-        return _book(organization.pk, Kind.TOP_UP, millicredits, f"top_up:{uuid4()}", note=note)
+        entry = _book(organization.pk, Kind.TOP_UP, millicredits, f"top_up:{uuid4()}", note=note)
+        details: dict[str, str | int] = {"amount": as_text(millicredits), "reason": note}
+        audit.record(organization, Action.CREDITS_TOPPED_UP, details=details)
+        return entry
 
 
 @transaction.atomic

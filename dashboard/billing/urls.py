@@ -1,5 +1,10 @@
 """Routes of billing, beneath an organization."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from dashboard.billing import views
+
+urlpatterns = [
+    path("billing/", views.billing, name="billing"),
+    path("billing.csv", views.download, name="billing-csv"),
+]

@@ -5,9 +5,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from allauth.account.adapter import get_adapter
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from dashboard.organizations.models import ApiKey, User
+from dashboard.organizations.models import ApiKey, Organization, User
 
 OPERATOR = "Operator"
 SERVER = "Server"
@@ -44,18 +45,42 @@ def current() -> Actor:
     request = _request.get()
     if request is None:
         return Actor(SERVER)
-    ip = get_adapter().get_client_ip(request)
     key = getattr(request, "auth", None)  # ninja leaves there what authenticated the call
     if isinstance(key, ApiKey):
-        return Actor(str(key), api_key=key, ip=ip)
-    if not isinstance(request.user, User):
-        return Actor(SERVER, ip=ip)
-    if request.resolver_match and request.resolver_match.app_name == ADMIN:
+        return Actor(str(key), api_key=key, ip=_ip_of(request))
+    user = getattr(request, "user", None)  # read last: it opens the session, which a call with a key never does
+    if not isinstance(user, User):
+        return Actor(SERVER, ip=_ip_of(request))
+    match = getattr(request, "resolver_match", None)
+    if match and match.app_name == ADMIN:
         return Actor(OPERATOR)
-    return Actor(request.user.email, user=request.user, ip=ip)
+    return Actor(user.email, user=user, ip=_ip_of(request))
 
 
 def of_person(user: User | None) -> Actor:
     """A named person, for what is done in somebody's name outside of a request of theirs."""
+    return on_behalf_of(user=user)
+
+
+def on_behalf_of(*, user: User | None = None, api_key: ApiKey | None = None) -> Actor:
+    """Whoever sent the current request; where nobody did who is known, the key or the person who is given."""
     actor = current()
-    return Actor(user.email, user=user, ip=actor.ip) if user and actor.user is None else actor
+    if actor.name != SERVER:
+        return actor
+    if api_key:
+        return Actor(str(api_key), api_key=api_key, ip=actor.ip)
+    return Actor(user.email, user=user, ip=actor.ip) if user else actor
+
+
+def of_organization(organization: Organization) -> Actor:
+    """For the log of another organization, which learns of no person and no address here."""
+    return Actor(str(organization))
+
+
+def _ip_of(request: HttpRequest) -> str | None:
+    """The address as far as the trusted proxies tell it; none is no reason to refuse what is being logged."""
+    try:
+        ip: str = get_adapter().get_client_ip(request)
+    except (PermissionDenied, ImproperlyConfigured):
+        return None
+    return ip.partition("%")[0]  # PostgreSQL's inet knows no zone

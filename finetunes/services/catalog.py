@@ -6,10 +6,13 @@ from django.utils import timezone
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, is_served
 from dashboard.lib.errors import InvalidInputError
+from dashboard.organizations import actors, audit
+from dashboard.organizations.events import Action
+from dashboard.organizations.locks import lock_live
 from dashboard.organizations.models import ApiKey, Organization, User
 from finetunes import queries, workflow
 from finetunes.models import Checkpoint, Finetune, Upload, Version
-from finetunes.services import versions
+from finetunes.services import grants, versions
 from finetunes.services.publishing import publish
 
 
@@ -43,7 +46,10 @@ def add_finetune(
         finetune = _build(owner, name, base_model, precision, trigger_phrase)
         finetune.created_by = created_by
         finetune.save(force_insert=True)
-        return versions.append(finetune, checkpoint, created_by=created_by, api_key=api_key)
+        version = versions.append(finetune, checkpoint, created_by=created_by, api_key=api_key)
+        actor = actors.on_behalf_of(user=created_by, api_key=api_key)
+        audit.record(owner, Action.FINETUNE_ADDED, name, actor=actor, details={"base_model": finetune.base_model})
+        return version
 
     try:
         return publish(owner, upload, base_model, attach, strip_private=strip_private).finetune
@@ -56,21 +62,27 @@ def add_finetune(
 def delete_finetune(finetune: Finetune) -> None:
     """Ends the finetune, its versions and its grants; files that no version needs follow once that is committed."""
     with transaction.atomic():
-        Finetune.objects.select_for_update().filter(pk=finetune.pk).first()  # no version joins it any more
+        if Finetune.objects.select_for_update().filter(pk=finetune.pk).first() is None:
+            return  # another deletion came first
+        # The lock lets no version join any more, and no grant.
         checkpoints = list(finetune.versions.values_list("checkpoint", flat=True).distinct().order_by())
+        grants.record_lost(finetune)
+        audit.record(finetune.organization, Action.FINETUNE_DELETED, finetune.name)
         finetune.delete()
         # Robust: with the storage away the finetune is gone all the same, and the sweeper removes the files.
         transaction.on_commit(lambda: workflow.discard_unreferenced(checkpoints), robust=True)
 
 
+@transaction.atomic
 def publish_official(finetune: Finetune) -> bool:
     """Shows the finetune to every organization. Whether this call did it."""
-    return _set_official(finetune, True)
+    lock_live(finetune.organization)
+    return _set_official(finetune, True, Action.FINETUNE_MADE_OFFICIAL)
 
 
 def withdraw_official(finetune: Finetune) -> bool:
     """Leaves it to its owner and its grants again. Whether this call did it."""
-    return _set_official(finetune, False)
+    return _set_official(finetune, False, Action.FINETUNE_WITHDRAWN)
 
 
 def check_served(base_model: str, precision: str) -> None:
@@ -112,6 +124,10 @@ def _check_fields(finetune: Finetune) -> None:
         raise InvalidInputError(messages[0], field=field) from None
 
 
-def _set_official(finetune: Finetune, official: bool) -> bool:
+@transaction.atomic
+def _set_official(finetune: Finetune, official: bool, action: Action) -> bool:
     rows = Finetune.objects.filter(pk=finetune.pk, is_official=not official)
-    return rows.update(is_official=official, updated_at=timezone.now()) == 1
+    if rows.update(is_official=official, updated_at=timezone.now()) != 1:
+        return False
+    audit.record(finetune.organization, action, finetune.name)
+    return True

@@ -1,10 +1,13 @@
 """Commands on versions: replace the checkpoint of a finetune, make an earlier one current again."""
 
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
 from dashboard.bfl.endpoints import BaseModel
 from dashboard.lib.errors import InvalidInputError, NotFoundError
+from dashboard.organizations import actors, audit
+from dashboard.organizations.events import Action
 from dashboard.organizations.models import ApiKey, User
 from finetunes import queries
 from finetunes.models import Checkpoint, Finetune, Upload, Version
@@ -31,7 +34,11 @@ def add_version(
             raise NotFoundError(f"{finetune.name} was deleted meanwhile. Add the upload as a new finetune.")
         check_fits(checkpoint, current.base_model)
         _check_new(current, checkpoint)
-        return append(current, checkpoint, created_by=created_by, api_key=api_key)
+        version = append(current, checkpoint, created_by=created_by, api_key=api_key)
+        actor = actors.on_behalf_of(user=created_by, api_key=api_key)
+        details: dict[str, str | int] = {"version": version.label}
+        audit.record(finetune.organization, Action.FINETUNE_REPLACED, finetune.name, actor=actor, details=details)
+        return version
 
     return publish(finetune.organization, upload, finetune.base_model, attach, strip_private=strip_private)
 
@@ -47,6 +54,7 @@ def append(finetune: Finetune, checkpoint: Checkpoint, *, created_by: User | Non
     return version
 
 
+@transaction.atomic
 def make_current(version: Version) -> bool:
     """Serves this version from now on. Whether this call did it.
 
@@ -56,7 +64,11 @@ def make_current(version: Version) -> bool:
     check_fits(version.checkpoint, base_model)
     finetunes = Finetune.objects.filter(pk=version.finetune_id, base_model=base_model)
     others = finetunes.exclude(current_version=version)
-    return others.update(current_version=version, updated_at=timezone.now()) == 1
+    if others.update(current_version=version, updated_at=timezone.now()) != 1:
+        return False
+    finetune = version.finetune
+    audit.record(finetune.organization, Action.FINETUNE_VERSION_USED, finetune.name, details={"version": version.label})
+    return True
 
 
 def check_fits(checkpoint: Checkpoint, base_model: str) -> None:

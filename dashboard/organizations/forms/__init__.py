@@ -1,0 +1,1 @@
+"""Forms of organizations: members, invitations, settings and API keys; a module for each."""

@@ -1,0 +1,1 @@
+"""Pages of organizations and of the people in them; a module for each."""

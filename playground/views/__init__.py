@@ -1,0 +1,1 @@
+"""The Playground's pages, and the usage of an organization."""
