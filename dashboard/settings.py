@@ -87,7 +87,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "dashboard.organizations.accounts.SessionActivityMiddleware",
+    "dashboard.organizations.accounts.ProviderErrorsMiddleware",
     "dashboard.organizations.actors.ActorMiddleware",
     "dashboard.lib.errors.ErrorPagesMiddleware",
 ]
@@ -177,16 +178,30 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Finetunes Dashboard] "
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+# Also before a provider is connected, so that no other site can connect its own by a link.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_FORMS = {"signup": "dashboard.organizations.forms.accounts.SignUpForm"}
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 MFA_ADAPTER = "dashboard.organizations.accounts.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Finetunes Dashboard"
+# Nobody is in without a confirmed address; the other one is that of a change under way.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 # Browsers hold http://localhost for a secure place, and fido2 does so only when told.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 USERSESSIONS_TRACK_ACTIVITY = True
 SOCIALACCOUNT_ADAPTER = "dashboard.organizations.accounts.SocialAccountAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "dashboard.organizations.forms.accounts.SocialSignUpForm"}
+# The operator chose the providers, so that their word on whose address it is counts.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+# A form that ends at another host is against the policy's form-action; a link may go there.
+SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": ENV.oidc, "OAUTH_PKCE_ENABLED": True}}
 
 # --- E-mail ------------------------------------------------------------------------------------------------
@@ -220,6 +235,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "playground.tasks.sweep", "schedule": 5.0},
     "sweep-uploads": {"task": "finetunes.tasks.sweep", "schedule": 300.0},
+    "clear-deleted-finetunes": {"task": "finetunes.tasks.clear_deleted", "schedule": 300.0},
+    "clear-deleted-generations": {"task": "playground.tasks.clear_deleted", "schedule": 300.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.data_dir / "celerybeat-schedule")
 

@@ -51,14 +51,21 @@ class SecretCookieMiddleware(SessionMiddleware):
         secret = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         request.session = SessionStore(digest(secret) if secret else None)
         request.session.secret = secret
+        request.opened_session = request.session  # type: ignore[attr-defined]
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response = super().process_response(request, response)
         cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
         if cookie is not None and cookie.value and cookie.value == request.session.session_key:
-            secret = request.session.secret  # type: ignore[attr-defined]
-            response.cookies[settings.SESSION_COOKIE_NAME] = secret
+            response.cookies[settings.SESSION_COOKIE_NAME] = _secret_of(request)
         return response
+
+
+def _secret_of(request: HttpRequest) -> str:
+    """Allauth may put a new store in the place of the first, made from the key alone; the first knows the secret."""
+    key = request.session.session_key
+    stores: tuple[SessionStore, ...] = (request.session, request.opened_session)  # type: ignore[assignment, attr-defined]
+    return next(store.secret for store in stores if store.secret and digest(store.secret) == key)
 
 
 def digest(secret: str) -> str:
