@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum, TextChoices
+from django.db.models import Case, Count, Q, Sum, TextChoices, When
 from django.utils import timezone
 
 from dashboard.organizations.models import Organization
@@ -45,6 +45,12 @@ def count_tabs(viewer: Organization) -> list[TabCount]:
         TabCount(Tab.OWNED, counts["owned"]),
         TabCount(Tab.SHARED, shared),
     ]
+
+
+def find_example(viewer: Organization) -> Finetune | None:
+    """One that the viewer may call: its own first, then what others share; those with a checkpoint alone."""
+    callable_ones = list_finetunes(viewer, Tab.ALL).filter(current_version__isnull=False)
+    return callable_ones.order_by(Case(When(organization=viewer, then=0), default=1), "name", "pk").first()
 
 
 def has_name(owner: Organization, name: str) -> bool:

@@ -12,7 +12,8 @@ from dashboard.bfl.prices import megapixels
 from dashboard.bfl.schemas import Inputs, Result, Sample, Status, Submission, inputs_of
 from dashboard.bfl.signatures import sign_path
 from dashboard.lib.credits import as_number
-from dashboard.organizations.access import ApiRequest
+from dashboard.organizations.access import ApiRequest, keys_that_may
+from dashboard.organizations.roles import Scope
 from playground import queries, services
 from playground.inputs import input_megapixels
 from playground.models import Generation
@@ -45,7 +46,10 @@ def _endpoint_view(endpoint: Endpoint) -> Callable[[ApiRequest, Any], Submission
 
 
 for _endpoint in FINETUNED_ENDPOINTS:
-    router.post(f"/{_endpoint.name}", response=Submission, url_name=_endpoint.name)(_endpoint_view(_endpoint))
+    _declare = router.post(
+        f"/{_endpoint.name}", response=Submission, auth=keys_that_may(Scope.GENERATE), url_name=_endpoint.name
+    )
+    _declare(_endpoint_view(_endpoint))
 
 
 @router.get("/get_result", response=Result, auth=None, url_name="get_result")

@@ -14,8 +14,8 @@ from ninja.types import DictStrAny
 
 from dashboard.bfl import errors
 from dashboard.lib.errors import DashboardError
-from dashboard.organizations import access
-from dashboard.organizations.models import ApiKey
+from dashboard.organizations.access import keys_that_may
+from dashboard.organizations.roles import Scope
 
 Answer = tuple[int, dict[str, Any]]
 Translation = Callable[[Any], Answer]
@@ -49,18 +49,14 @@ class WireRenderer(JSONRenderer):
         return json.dumps(data, cls=self.encoder_class, separators=(",", ":"))
 
 
-def authenticate(request: HttpRequest) -> ApiKey | None:
-    return access.find_api_key(request)
-
-
 def create_api() -> NinjaAPI:
-    """The root under which every app's router hangs."""
+    """The root under which every app's router hangs. A call that declares no scope takes keys for everything alone."""
     api = NinjaAPI(
         title="Finetunes Dashboard",
         urls_namespace="v1",
         docs_url=None,
         openapi_url=None,
-        auth=authenticate,
+        auth=keys_that_may(Scope.EVERYTHING),
         parser=WireParser(),
         renderer=WireRenderer(),
     )

@@ -1,4 +1,4 @@
-"""The operators' view of people, organizations, memberships and API keys; a key's digest is on no page."""
+"""The operators' view of people, organizations, invitations, API keys and the activity log; no digest is on a page."""
 
 from typing import Any
 
@@ -6,11 +6,14 @@ from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils import timezone
 
-from dashboard.organizations.models import ApiKey, Membership, Organization, User
+from dashboard.lib.errors import DashboardError
+from dashboard.organizations.models import ApiKey, AuditEvent, Invitation, Membership, Organization, User
+from dashboard.organizations.roles import Scope
 from dashboard.organizations.services import keys
 
 
@@ -128,26 +131,49 @@ class LiveFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "Live"), ("revoked", "Revoked")]
+        return [("live", "Live"), ("revoked", "Revoked"), ("expired", "Expired")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
-        revoked = {"live": False, "revoked": True}.get(self.value() or "")
-        return queryset if revoked is None else queryset.filter(revoked_at__isnull=not revoked)
+        states = {
+            "live": Q(pk__in=ApiKey.objects.live()),
+            "revoked": Q(revoked_at__isnull=False),
+            "expired": Q(revoked_at=None, expires_at__lte=timezone.now()),
+        }
+        return queryset.filter(states.get(self.value() or "", Q()))
+
+
+class KeyAddForm(ModelForm):
+    """Refuses at its fields what the service would refuse."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        try:
+            keys.check_expiry(data.get("expires_at"))
+            if organization := data.get("organization"):
+                keys.check_room(organization)
+        except DashboardError as error:
+            self.add_error(error.field, error.message)
+        return data
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):
-    list_display = ["name", "prefix", "organization", "created_by", "created_at", "last_used_at", "revoked_at"]
-    list_filter = [LiveFilter, "created_at", "last_used_at"]
+    list_display = ["name", "prefix", "organization", "scope", "created_by", "last_used_at", "expires_at", "revoked_at"]
+    list_filter = [LiveFilter, "scope", "created_at", "last_used_at"]
     list_select_related = ["organization", "created_by"]
     search_fields = ["name", "prefix", "organization__name", "organization__org_id"]
     autocomplete_fields = ["organization"]
     actions = ["revoke"]
-    fields = ["organization", "name", "prefix", "created_by", "created_at", "last_used_at", "revoked_at"]
-    drawn = ["prefix", "created_by", "created_at", "last_used_at", "revoked_at"]
+    drawn = [
+        "prefix", "scope", "created_by", "created_at", "last_used_at", "expires_at", "revoked_at", "replaced_by"
+    ]  # fmt: skip
+    fields = ["organization", "name", *drawn]
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        return self.fields if obj else ["organization", "name"]
+        return self.fields if obj else ["organization", "name", "scope", "expires_at"]
+
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **kwargs if obj else {**kwargs, "form": KeyAddForm})
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         return ["organization", *self.drawn] if obj else []
@@ -157,7 +183,13 @@ class ApiKeyAdmin(admin.ModelAdmin):
             super().save_model(request, obj, form, change)
             return
         assert isinstance(request.user, User)
-        key, secret = keys.mint_api_key(obj.organization, obj.name, created_by=request.user)
+        key, secret = keys.mint_api_key(
+            obj.organization,
+            obj.name,
+            scope=Scope(obj.scope),
+            expires_at=obj.expires_at,
+            created_by=request.user,
+        )
         # The admin goes on with the object that it built: let it be the row that was made.
         obj.__dict__.update(key.__dict__)
         messages.warning(request, f"Copy this API key now, it is never shown again: {secret}")
@@ -170,3 +202,41 @@ class ApiKeyAdmin(admin.ModelAdmin):
                 messages.success(request, f"{key} is revoked.")
             else:
                 messages.warning(request, f"{key} was revoked before.")
+
+
+class ForReading(admin.ModelAdmin):
+    """Rows that the services write: nothing here is added, changed or deleted by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ForReading):
+    list_display = ["created_at", "organization", "actor", "action", "subject"]
+    list_filter = ["action", "created_at"]
+    list_select_related = ["organization"]
+    search_fields = ["organization__org_id", "organization__name", "actor", "subject"]
+    show_full_result_count = False
+    fields = ["created_at", "organization", "actor", "action", "subject", "details", "ip"]
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ForReading):
+    list_display = [
+        "email", "organization", "role", "invited_by", "sent_at", "expires_at", "accepted_at", "cancelled_at",
+    ]  # fmt: skip
+    list_filter = ["role", "sent_at"]
+    list_select_related = ["organization", "invited_by"]
+    search_fields = ["email", "organization__org_id", "organization__name"]
+    # The digest of the link's token is on no page.
+    fields = [
+        "email", "organization", "role", "invited_by", "created_at", "sent_at", "expires_at", "accepted_at",
+        "cancelled_at",
+    ]  # fmt: skip

@@ -21,15 +21,16 @@
   }
 
   document.addEventListener("click", async (event) => {
+    // What is secret or long carries a name, by which it is told of.
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     try {
       await copyText(button.dataset.copy);
       button.classList.add("is-copied");
       setTimeout(() => button.classList.remove("is-copied"), COPIED_MS);
-      showToast("success", `Copied ${button.dataset.copy}`);
+      showToast("success", `Copied ${button.dataset.copyName ?? button.dataset.copy}`);
     } catch {
-      showToast("error", `Your browser did not allow copying. Select and copy it yourself: ${button.dataset.copy}`);
+      showToast("error", `Your browser did not allow copying. Select and copy it yourself: ${button.dataset.copyName ?? button.dataset.copy}`);
     }
     button.focus();
   });

@@ -13,6 +13,7 @@ from dashboard.organizations.roles import Role
 from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
 from tests.conftest import Cast, log_in
 from tests.factories import PASSWORD
+from tests.organizations.test_api_keys import fill
 
 NEW_PASSWORD = "a long and unusual phrase"
 
@@ -100,7 +101,7 @@ def test_org_id_is_shown_and_not_changed(cast: Cast, operator: Client) -> None:
 def test_search_finds_an_organization_by_member_and_counts_all_members(cast: Cast, operator: Client) -> None:
     response = operator.get(reverse("admin:organizations_organization_changelist"), {"q": "viewer@example.com"})
     found = response.context["cl"].result_list
-    assert [(organization.name, organization.member_count) for organization in found] == [("Atelier", 4)]
+    assert [(organization.name, organization.member_count) for organization in found] == [("Atelier", 5)]
 
 
 def test_organization_with_a_ledger_is_not_deleted_and_the_page_says_why(cast: Cast, operator: Client) -> None:
@@ -117,9 +118,10 @@ def test_membership_is_given_by_an_operator(cast: Cast, operator: Client) -> Non
 
 
 def test_key_is_minted_and_its_secret_shown_once(cast: Cast, operator: Client) -> None:
-    data = {"organization": cast.organization.pk, "name": "ci"}
+    data = {"organization": cast.organization.pk, "name": "ci", "scope": "read"}
     response = operator.post(reverse("admin:organizations_apikey_add"), data, follow=True)
     key = ApiKey.objects.get()
+    assert key.scope == "read"
     secret = messages_of(response)[0].rpartition(" ")[2]
     assert queries.find_live_key(secret) == key
     assert key.created_by == User.objects.get(email="operator@example.com")
@@ -132,6 +134,21 @@ def test_key_is_minted_and_its_secret_shown_once(cast: Cast, operator: Client) -
         assert key.prefix in page
         assert secret not in page
         assert key.digest not in page
+
+
+def test_operator_is_told_of_the_limit_and_of_an_expiry_that_cannot_be(cast: Cast, operator: Client) -> None:
+    fill(cast.organization)
+    data = {
+        "organization": cast.organization.pk,
+        "name": "ci",
+        "scope": "read",
+        "expires_at_0": "2020-01-01",
+        "expires_at_1": "00:00",
+    }
+    response = operator.post(reverse("admin:organizations_apikey_add"), data)
+    assert response.context["adminform"].form.errors == {"expires_at": ["Choose a day that is not over yet."]}
+    response = operator.post(reverse("admin:organizations_apikey_add"), data | {"expires_at_0": "", "expires_at_1": ""})
+    assert "Revoke one" in response.context["adminform"].form.non_field_errors()[0]
 
 
 def test_key_is_renamed_and_nothing_else_of_it_changes(cast: Cast, operator: Client) -> None:
