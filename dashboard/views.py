@@ -23,7 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     memberships = queries.memberships_of(request.user)
     if not memberships:
-        return render(request, "no_organization.html")
+        return render(request, "no_organization.html", {"is_invited": queries.is_invited(request.user.email)})
     return redirect(landing_url(memberships[0]))
 
 

@@ -1,5 +1,6 @@
-"""The Playground's form; its limits come from the endpoint's declared inputs, and so does its judgement."""
+"""The Playground's form, whose limits and judgement are the endpoint's declared inputs; and the filter of usage."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -7,11 +8,13 @@ from django import forms
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, Endpoint
 from dashboard.bfl.schemas import Inputs
 from dashboard.lib.errors import NotFoundError
+from dashboard.lib.periods import PeriodForm
 from dashboard.organizations.models import Organization
 from finetunes.access import resolve_finetune
 from finetunes.models import Finetune, Source
 from playground import inputs
 from playground.queries import callable_finetunes
+from playground.usage import Period
 
 # The six finetuned endpoints take the same parameters; the picked finetune decides which one validates.
 DECLARED = FINETUNED_ENDPOINTS[0]
@@ -22,6 +25,9 @@ GROUP_LABELS = {
 }
 FORMATS = [("jpeg", "JPEG"), ("png", "PNG"), ("webp", "WebP")]
 PARAMETERS = ("prompt", "finetune_strength", "seed", "width", "height", "output_format")
+DAYS = (7, 30, 90)
+DEFAULT_DAYS = 30
+MOST_DAYS = 366
 REQUIRED_PROMPT = "Write what the image should show."
 REQUIRED_FINETUNE = "Pick a finetune."
 
@@ -119,3 +125,35 @@ class GenerateForm(forms.Form):
                 if field not in self.errors:
                     self.add_error(field if field in self.fields else None, message)
         return self.cleaned_data
+
+
+class UsageForm(PeriodForm):
+    """The days that usage is told of: the last so many, unless it says from when to when."""
+
+    days = forms.ChoiceField(
+        required=False,
+        choices=[("", ""), *((days, f"{days} days") for days in DAYS)],
+        widget=forms.HiddenInput,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until - since >= timedelta(days=MOST_DAYS):
+            self.add_error("until", f"At most {MOST_DAYS} days are summed up at once. Choose an earlier day.")
+        for name, given in (("since", until), ("until", since)):
+            if given and name not in self.errors and not cleaned.get(name):
+                self.add_error(name, "Give both days, or neither.")
+        return cleaned
+
+    def period(self, today: date) -> Period:
+        """What a valid form asks for."""
+        if self.days_asked is None:
+            return Period(self.cleaned_data["since"], self.cleaned_data["until"])
+        return Period(today - timedelta(days=self.days_asked - 1), today)
+
+    @property
+    def days_asked(self) -> int | None:
+        """The choice that the page shows as taken."""
+        data = self.cleaned_data
+        return None if data["since"] else int(data["days"] or DEFAULT_DAYS)

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from playground import workflow
+from playground import clearing, workflow
 from playground.workflow import Kind, Step
 
 # Polls fall on ticks, one task a tick, however many processes ask for it.
@@ -33,6 +33,17 @@ def finish(generation_id: str) -> None:
 @shared_task
 def sweep() -> None:
     enqueue(workflow.sweep())
+
+
+@shared_task
+def clear_deleted() -> None:
+    """What deleted organizations left, a batch at a time."""
+    if clearing.clear_deleted():
+        clear_deleted.delay()
+
+
+def enqueue_clearing() -> None:
+    clear_deleted.delay()
 
 
 BY_KIND = {Kind.SUBMIT: submit, Kind.FINISH: finish}

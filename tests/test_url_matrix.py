@@ -13,8 +13,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS
-from dashboard.organizations.models import ApiKey
+from dashboard.organizations.models import ApiKey, Invitation
 from dashboard.organizations.roles import Permission, Role, Scope, key_may, may
+from dashboard.organizations.services.invitations import invite
 from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
 from finetunes.models import Finetune, Upload
 from finetunes.uploads import staging
@@ -34,6 +35,11 @@ def of_finetune(cast: Cast) -> list[Any]:
     return [cast.organization.org_id, cast.finetune.name]
 
 
+def of_key(cast: Cast) -> list[Any]:
+    """A live one that the matrix made."""
+    return [*of_organization(cast), ApiKey.objects.get(organization=cast.organization, name="matrix").pk]
+
+
 def of_version(cast: Cast) -> list[Any]:
     return [*of_finetune(cast), 1]
 
@@ -44,6 +50,15 @@ def of_generation(cast: Cast) -> list[Any]:
 
 def of_upload(cast: Cast) -> list[Any]:
     return [cast.organization.org_id, UUID]
+
+
+def of_member(cast: Cast) -> list[Any]:
+    return [*of_organization(cast), cast.viewer.pk]
+
+
+def of_invitation(cast: Cast) -> list[Any]:
+    """An open one that the matrix made."""
+    return [*of_organization(cast), Invitation.objects.get(organization=cast.organization).pk]
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,8 @@ GET_AND_POST = ("put", "patch", "delete")
 POST_ALONE = ("get", "put", "patch", "delete")
 ANY_METHOD: tuple[str, ...] = ()
 SEE, GENERATE, EDIT = Permission.SEE_CATALOG, Permission.GENERATE, Permission.EDIT_FINETUNES
+MEMBERS, CREDITS = Permission.MANAGE_MEMBERS, Permission.MANAGE_CREDITS
+KEYS = Permission.MANAGE_KEYS
 
 PAGES: dict[str, Row | OpenRow] = {
     "home": OpenRow((TO_LOGIN, 302)),
@@ -89,6 +106,31 @@ PAGES: dict[str, Row | OpenRow] = {
     "generation": Row(GENERATE, args=of_generation),
     "generation-image": Row(GENERATE, args=of_generation),
     "generation-thumbnail": Row(GENERATE, args=of_generation),
+    "members": Row(SEE),
+    "member-leave": Row(SEE, refused=GET_AND_POST),
+    "member-role": Row(MEMBERS, 302, of_member, POST_ALONE, "post", data={"role": "creator"}),
+    "member-remove": Row(MEMBERS, args=of_member, refused=GET_AND_POST),
+    "invite": Row(MEMBERS, refused=GET_AND_POST),
+    "invitation-resend": Row(MEMBERS, 302, of_invitation, POST_ALONE, "post"),
+    "invitation-cancel": Row(MEMBERS, 302, of_invitation, POST_ALONE, "post"),
+    # The token is the leave; a wrong one opens nothing.
+    "invitation": OpenRow((404, 404), lambda cast: ["wrong"], GET_AND_POST),
+    "organization-create": OpenRow((TO_LOGIN, 200), refused=GET_AND_POST),
+    "organization-settings": Row(MEMBERS, refused=GET_AND_POST),
+    "organization-avatar": Row(SEE),
+    "organization-avatar-change": Row(MEMBERS, 302, refused=POST_ALONE, method="post", data={"remove": "yes"}),
+    "organization-delete": Row(MEMBERS, refused=GET_AND_POST),
+    "get-started": Row(SEE),
+    "keys": Row(KEYS),
+    "key-create": Row(KEYS, refused=GET_AND_POST),
+    "key-rotate": Row(KEYS, args=of_key, refused=GET_AND_POST),
+    "key-revoke": Row(KEYS, args=of_key, refused=GET_AND_POST),
+    "usage": Row(SEE),
+    "usage-csv": Row(SEE),
+    "billing": Row(CREDITS),
+    "billing-csv": Row(CREDITS),
+    "activity": Row(MEMBERS),
+    "activity-csv": Row(MEMBERS),
     "finetunes": Row(SEE),
     "finetune-add": Row(EDIT, refused=GET_AND_POST),
     # Allowed, and then told that there is no file: 422.
@@ -117,6 +159,31 @@ PAGES: dict[str, Row | OpenRow] = {
     "account_reset_password_from_key_done": OpenRow((200, 200), refused=ANY_METHOD),
     "account_confirm_login_code": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
     "account_reauthenticate": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
+    "mfa_index": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
+    "mfa_authenticate": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "mfa_reauthenticate": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "mfa_login_webauthn": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "mfa_list_webauthn": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
+    "mfa_reauthenticate_webauthn": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    # What changes a second factor asks for the password once more.
+    "mfa_activate_totp": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "mfa_deactivate_totp": OpenRow((TO_LOGIN, 404), refused=ANY_METHOD),
+    "mfa_add_webauthn": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "mfa_edit_webauthn": OpenRow((TO_LOGIN, 302), lambda cast: [1], ANY_METHOD),
+    "mfa_remove_webauthn": OpenRow((TO_LOGIN, 302), lambda cast: [1], ANY_METHOD),
+    "mfa_generate_recovery_codes": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "mfa_view_recovery_codes": OpenRow((TO_LOGIN, 404), refused=ANY_METHOD),
+    "mfa_download_recovery_codes": OpenRow((TO_LOGIN, 404), refused=ANY_METHOD),
+    "usersessions_list": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
+    # Somebody else's, or nobody's.
+    "session-end": OpenRow((TO_LOGIN, 404), lambda cast: [0], POST_ALONE, "post"),
+    "socialaccount_connections": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
+    "socialaccount_signup": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
+    "socialaccount_login_cancelled": OpenRow((200, 200), refused=ANY_METHOD),
+    "socialaccount_login_error": OpenRow((401, 401), refused=ANY_METHOD),
+    # No provider is configured here.
+    "openid_connect_login": OpenRow((404, 404), lambda cast: ["acme"], ANY_METHOD),
+    "openid_connect_callback": OpenRow((404, 404), lambda cast: ["acme"], ANY_METHOD),
 }
 
 
@@ -164,7 +231,7 @@ ADMIN_ROUTES = [name for name in ROUTES if name.startswith("admin:")]
 
 @pytest.fixture
 def matrix(cast: Cast) -> Cast:
-    """The cast, and of the owner's organization one finished generation and one open upload."""
+    """The cast, and of the owner's organization a generation, an upload, a key, an invitation and an avatar."""
     generation = Generation(
         id=UUID, organization=cast.organization, endpoint_name="flux-2-klein-4b-finetuned", inputs={"prompt": "x"},
         width=64, height=64, cost=1400, state=State.READY, due_at=timezone.now(), finished_at=timezone.now(),
@@ -175,6 +242,9 @@ def matrix(cast: Cast) -> Cast:
     generation.save(force_insert=True)
     upload = Upload.objects.create(id=UUID, organization=cast.organization, length=10, expires_at=tomorrow())
     staging.create(upload.pk)
+    mint_api_key(cast.organization, "matrix")
+    invite(cast.organization, "matrix@example.com", Role.VIEWER, invited_by=cast.owner.user)
+    cast.organization.avatar.save("x.webp", ContentFile(b"webp"))
     return cast
 
 

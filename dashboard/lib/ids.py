@@ -19,6 +19,11 @@ def new_api_key() -> str:
     return API_KEY_PREFIX + secrets.token_urlsafe(32)
 
 
+def new_token() -> str:
+    """256 random bits for a link that is itself the leave."""
+    return secrets.token_urlsafe(32)
+
+
 def digest_secret(secret: str) -> str:
     """SHA-256 in hex; enough for a secret that is itself high-entropy, and fast on every call."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,19 +1,35 @@
 """The doors to an organization: from a URL (an outsider gets 404, a role that may not gets 403) and from an API key."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard.lib.errors import ForbiddenError, NotFoundError
 from dashboard.organizations import queries
-from dashboard.organizations.models import ApiKey, Membership, User
-from dashboard.organizations.roles import Permission, may, roles_that_may
+from dashboard.organizations.models import ApiKey, Invitation, Membership, Organization, User
+from dashboard.organizations.roles import Permission, Role, Scope, key_may, may, roles_that_may
 
 # How often a key's last use is written down, so that a busy key costs no write a call.
 USE_NOTED = timedelta(minutes=1)
+# Recovery codes come with either, and are none by themselves.
+SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+NOT_VALID = (
+    "This invitation is not valid. It may have expired, been cancelled, been sent again with a newer link, or been "
+    "used already. Ask an Administrator of the organization to send it again."
+)
 NO_ORGANIZATION = "There is no such organization, or you are not a member of it."
+
+
+class TwoFactorRequiredError(ForbiddenError):
+    """The server asks a second factor of this person; the page that tells so leads to setting one up."""
+
+    code = "two_factor_required"
 
 
 def get_membership(request: HttpRequest, org_id: str, permission: Permission) -> Membership:
@@ -24,7 +40,21 @@ def get_membership(request: HttpRequest, org_id: str, permission: Permission) ->
         raise NotFoundError(NO_ORGANIZATION)
     request.membership = membership  # type: ignore[attr-defined]
     require(membership, permission)
+    if membership.role == Role.ADMINISTRATOR:
+        require_two_factor(request.user, "Administrators")
     return membership
+
+
+def require_two_factor(user: User, who: str) -> None:
+    if lacks_two_factor(user):
+        raise TwoFactorRequiredError(
+            f"On this server {who} need two-factor authentication. Set it up for your account, then come back."
+        )
+
+
+def lacks_two_factor(user: User) -> bool:
+    """Whether REQUIRE_TWO_FACTOR asks for what this person does not have."""
+    return bool(settings.REQUIRE_TWO_FACTOR) and not is_mfa_enabled(user, SECOND_FACTORS)
 
 
 def require(membership: Membership, permission: Permission) -> None:
@@ -35,10 +65,58 @@ def require(membership: Membership, permission: Permission) -> None:
         )
 
 
+def get_key(organization: Organization, key_id: int) -> ApiKey:
+    """A key of this organization, live or ended. Raises NotFoundError, alike for nothing and for another's."""
+    keys = ApiKey.objects.select_related("organization", "created_by", "replaced_by")
+    key = keys.filter(organization=organization, pk=key_id).first()
+    if key is None:
+        raise NotFoundError(f"{organization.name} has no such API key.")
+    return key
+
+
+def get_member(organization: Organization, member_id: int) -> Membership:
+    """A member of this organization. Raises NotFoundError, alike for nobody and for another's."""
+    member = queries.list_members(organization).filter(pk=member_id).first()
+    if member is None:
+        raise NotFoundError(f"{organization.name} has no such member.")
+    return member
+
+
+def get_invitation(organization: Organization, invitation_id: int) -> Invitation:
+    """An open invitation of this organization. Raises NotFoundError, alike for every other id."""
+    invitation = queries.list_invitations(organization).filter(pk=invitation_id).first()
+    if invitation is None:
+        raise NotFoundError(f"{organization.name} has no such open invitation.")
+    return invitation
+
+
+def open_invitation(token: str) -> Invitation:
+    """The invitation that the link from an e-mail opens. Raises NotFoundError, alike for all that open nothing."""
+    invitation = queries.find_invitation(token)
+    if invitation is None:
+        raise NotFoundError(NOT_VALID)
+    return invitation
+
+
 class ApiRequest(HttpRequest):
     """A request whose key was accepted."""
 
     auth: ApiKey
+
+
+def keys_that_may(needed: Scope) -> Callable[[HttpRequest], ApiKey | None]:
+    """For the `auth` of an API call: takes live keys whose scope allows the call, and tells others what they lack."""
+
+    def authenticate(request: HttpRequest) -> ApiKey | None:
+        key = find_api_key(request)
+        if key is not None and not key_may(key.scope, needed):
+            raise ForbiddenError(
+                f"This key's scope is {Scope(key.scope).label}; this call needs {needed.label}. "
+                "Send a key of that scope, or create one on the API Keys page."
+            )
+        return key
+
+    return authenticate
 
 
 def find_api_key(request: HttpRequest) -> ApiKey | None:

@@ -12,6 +12,20 @@ class Role(TextChoices):
     VIEWER = "viewer", "Viewer"
     CREATOR = "creator", "Creator"
 
+    @property
+    def description(self) -> str:
+        """What the table below says of it, in a line."""
+        return DESCRIPTIONS[self]
+
+
+DESCRIPTIONS = {
+    Role.ADMINISTRATOR: "May do everything here, members and settings included.",
+    Role.DEVELOPER: "Generates images, adds and shares finetunes, and manages API keys.",
+    Role.BILLING_MANAGER: "Manages credits and budgets, and sees the catalog and usage.",
+    Role.VIEWER: "Sees the catalog and usage, and changes nothing.",
+    Role.CREATOR: "Generates images in the Playground, and sees the catalog and usage.",
+}
+
 
 class Permission(StrEnum):
     """What a role may do, worded for "may …" and "may not …"."""
@@ -62,7 +76,7 @@ class Scope(TextChoices):
 
 
 SCOPES: dict[Scope, frozenset[Scope]] = {
-    Scope.EVERYTHING: frozenset({Scope.GENERATE, Scope.READ, Scope.MANAGE}),
+    Scope.EVERYTHING: frozenset(Scope),
     # Whoever generates or manages sees what there is; a key that manages spends nothing.
     Scope.GENERATE: frozenset({Scope.GENERATE, Scope.READ}),
     Scope.MANAGE: frozenset({Scope.MANAGE, Scope.READ}),

@@ -1,5 +1,6 @@
 """The context of the page shell: whose organization this is, what the role may do, where else the person belongs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,64 @@ from dashboard.organizations.roles import PERMISSIONS, Permission, Role, may
 
 @dataclass(frozen=True)
 class Section:
-    """An entry of the sidebar: its route is named after the app whose views it holds."""
+    """An entry of the sidebar: its route, and the beginnings of the names of the other routes that belong to it."""
 
     route: str
+    label: str
+    icon: str
     permission: Permission
+    pages: tuple[str, ...] = ()
+    is_beta: bool = False
+
+    def holds(self, route: str) -> bool:
+        return route == self.route or route.startswith(self.pages)
 
 
-SECTIONS = (
-    Section("playground", Permission.GENERATE),
-    Section("finetunes", Permission.SEE_CATALOG),
+@dataclass(frozen=True)
+class Group:
+    heading: str
+    sections: tuple[Section, ...]
+
+
+PLAYGROUND = Section("playground", "Playground", "sparkles", Permission.GENERATE, ("generation",))
+FINETUNES = Section(
+    "finetunes", "Finetunes", "adjustments-horizontal", Permission.SEE_CATALOG, ("finetune", "version"), is_beta=True
 )
+GROUPS = (
+    Group(
+        "",
+        (Section("get-started", "Get started", "rocket-launch", Permission.SEE_CATALOG), PLAYGROUND),
+    ),
+    Group(
+        "API",
+        (
+            Section("keys", "Keys", "key", Permission.MANAGE_KEYS, ("key-",)),
+            Section("usage", "Usage", "chart-bar", Permission.SEE_CATALOG),
+        ),
+    ),
+    Group("Customization", (FINETUNES,)),
+    Group(
+        "Organization",
+        (
+            Section("members", "Members", "users", Permission.SEE_CATALOG, ("member-", "invit")),
+            Section("billing", "Billing", "credit-card", Permission.MANAGE_CREDITS),
+            Section("activity", "Activity", "clock", Permission.MANAGE_MEMBERS),
+            Section("organization-settings", "Settings", "cog-6-tooth", Permission.MANAGE_MEMBERS, ("organization-",)),
+        ),
+    ),
+)
+SECTIONS = [section for group in GROUPS for section in group.sections]
+# Where somebody arrives who asked for no page: the first that the role may open.
+LANDINGS = (PLAYGROUND, FINETUNES)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A section as the sidebar shows it in this organization."""
+
+    section: Section
+    url: str
+    is_current: bool
 
 
 @dataclass(frozen=True)
@@ -36,8 +85,8 @@ class Choice:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`membership`, `organization`, `may` (permission names of the role), `section` and, read when used,
-    `memberships` and `switcher`.
+    """`membership`, `organization`, `may` (permission names of the role) and, read when used, `memberships`,
+    `navigation` (headings with their links) and `switcher`.
     """
     if not isinstance(user := getattr(request, "user", None), User):
         return {}
@@ -51,23 +100,34 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "membership": membership,
         "organization": membership.organization,
         "may": {permission.name.lower(): True for permission in PERMISSIONS[Role(membership.role)]},
-        "section": section,
+        "navigation": SimpleLazyObject(lambda: list(navigation(membership, section))),
         "switcher": SimpleLazyObject(lambda: list_choices(list(memberships), membership, section)),
     }
 
 
-def section_of(request: HttpRequest) -> str:
-    """The section that the page belongs to: the app of its view."""
-    match = request.resolver_match
-    return match.func.__module__.partition(".")[0] if match else ""
+def section_of(request: HttpRequest) -> Section | None:
+    """The section that the page belongs to, by the name of its route."""
+    route = request.resolver_match.url_name if request.resolver_match else None
+    return next((section for section in SECTIONS if route and section.holds(route)), None)
 
 
-def list_choices(memberships: list[Membership], current: Membership, section: str) -> list[Choice]:
+def navigation(membership: Membership, current: Section | None) -> Iterator[tuple[str, list[Link]]]:
+    """What the role may open, group by group; a group of which it may open nothing is not there."""
+    for group in GROUPS:
+        allowed = [section for section in group.sections if may(membership.role, section.permission)]
+        if links := [Link(section, url_of(section, membership), section is current) for section in allowed]:
+            yield group.heading, links
+
+
+def list_choices(memberships: list[Membership], current: Membership, section: Section | None) -> list[Choice]:
     return [Choice(one, landing_url(one, section), one.pk == current.pk) for one in memberships]
 
 
-def landing_url(membership: Membership, section: str = "") -> str:
-    """The page of that section in the organization, or the first that the role may open."""
-    routes = [entry.route for entry in SECTIONS if may(membership.role, entry.permission)]
-    route = section if section in routes else routes[0]
-    return reverse(route, kwargs={"org_id": membership.organization.org_id})
+def landing_url(membership: Membership, section: Section | None = None) -> str:
+    """The page of that section in the organization, or else the first landing that the role may open."""
+    wanted = [section, *LANDINGS] if section else LANDINGS
+    return next(url_of(one, membership) for one in wanted if may(membership.role, one.permission))
+
+
+def url_of(section: Section, membership: Membership) -> str:
+    return reverse(section.route, kwargs={"org_id": membership.organization.org_id})

@@ -15,7 +15,7 @@ def log_in(page: Page, up: RunningUp, email: str = "administrator@atelier") -> s
     page.goto(up.base_url)
     page.locator("input[name=login]").fill(user["email"])
     page.locator("input[name=password]").fill(user["password"])
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Playground")
     return user["org_id"]
 

@@ -1,23 +1,54 @@
-"""Every page at both widths and in both themes: axe finds nothing, nothing overflows, the console stays empty."""
+"""Every page at both widths and in both themes: axe finds nothing, nothing overflows, the keyboard
+reaches all of it, the console stays empty.
+"""
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.browser.accounts import enter, sign_in
+from tests.browser.keyboard import walk
 from tests.browser.look import check
 from tests.running import RunningUp
 
 PAGES = {
+    "get started": "/o/{org_id}/get-started/",
     "playground": "/o/{org_id}/playground/",
+    "API keys": "/o/{org_id}/keys/",
+    "members": "/o/{org_id}/members/",
+    "invite": "/o/{org_id}/members/invite/",
+    "leave": "/o/{org_id}/members/leave/",
+    "settings": "/o/{org_id}/settings/",
+    "delete organization": "/o/{org_id}/settings/delete/",
+    "create organization": "/organizations/create/",
+    "usage": "/o/{org_id}/usage/",
+    "billing": "/o/{org_id}/billing/",
+    "all entries": "/o/{org_id}/billing/?show=all",
+    "activity": "/o/{org_id}/activity/",
+    "activity, nothing matches": "/o/{org_id}/activity/?who=nobody",
     "catalog": "/o/{org_id}/finetunes/",
     "shared": "/o/{org_id}/finetunes/?tab=shared",
     "finetune": "/o/{org_id}/finetune/nordic-light/",
     "add finetune": "/o/{org_id}/finetunes/add/",
     "replace checkpoint": "/o/{org_id}/finetune/nordic-light/versions/add/",
     "change password": "/account/password/change/",
+    "e-mail": "/account/email/",
+    "two-factor": "/account/2fa/",
+    "sessions": "/account/sessions/",
+    "connected accounts": "/account/3rdparty/",
+    "log out": "/account/logout/",
     "not found": "/nothing-here/",
 }
-OPEN_PAGES = {"log in": "/account/login/", "reset password": "/account/password/reset/"}
+OPEN_PAGES = {
+    "log in": "/account/login/",
+    "sign up, closed": "/account/signup/",
+    "reset password": "/account/password/reset/",
+    "reset password, sent": "/account/password/reset/done/",
+    "reset password, old link": "/account/password/reset/key/u-k-k/",
+    "confirm e-mail, sent": "/account/confirm-email/",
+    "confirm e-mail, old link": "/account/confirm-email/key/",
+    "account off": "/account/inactive/",
+    "provider, cancelled": "/account/3rdparty/login/cancelled/",
+}
 
 pytestmark = pytest.mark.browser
 
@@ -34,6 +65,7 @@ def open_and_check(page: Page, up: RunningUp, name: str, path: str) -> None:
     page.goto(up.base_url + path)
     page.wait_for_load_state("networkidle")
     check(page, name)
+    walk(page, name)
 
 
 def test_open_pages_look_right_to_a_machine(page: Page, running_up: RunningUp, console: list[str]) -> None:
