@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "dashboard.organizations.accounts.SessionActivityMiddleware",
     "dashboard.organizations.accounts.ProviderErrorsMiddleware",
     "dashboard.organizations.actors.ActorMiddleware",
+    "dashboard.organizations.shell.LastOrganizationMiddleware",
     "dashboard.lib.errors.ErrorPagesMiddleware",
 ]
 

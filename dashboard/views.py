@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 from dashboard.bfl import errors
 from dashboard.organizations import queries
 from dashboard.organizations.models import User
-from dashboard.organizations.shell import landing_url
+from dashboard.organizations.shell import landing_url, last_membership
 
 API_PREFIX = "/v1/"
 OLD_PAGE = "This page is older than your log-in. Reload it and choose the same file: the upload goes on where it is."
@@ -19,12 +19,12 @@ OLD_PAGE = "This page is older than your log-in. Reload it and choose the same f
 @require_GET
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Leads into the person's first organization: to the Playground, or to the catalog where the role ends there."""
+    """Leads back to the person's last organization: to the Playground, or to the catalog where the role ends there."""
     assert isinstance(request.user, User)
     memberships = queries.memberships_of(request.user)
     if not memberships:
         return render(request, "no_organization.html", {"is_invited": queries.is_invited(request.user.email)})
-    return redirect(landing_url(memberships[0]))
+    return redirect(landing_url(last_membership(request, memberships)))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

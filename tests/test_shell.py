@@ -125,6 +125,22 @@ def test_home_leads_to_what_the_role_may_open(cast: Cast) -> None:
     assert log_in(cast.viewer.user).get("/")["Location"] == reverse("finetunes", args=[org_id])
 
 
+def test_home_leads_back_to_the_organization_that_was_worked_in_last(cast: Cast) -> None:
+    other = Membership.objects.create(user=cast.owner.user, organization=make_organization("Studio"), role=Role.VIEWER)
+    client = log_in(cast.owner.user)
+    for organization in (other.organization, cast.organization, other.organization):
+        client.get(reverse("finetunes", args=[organization.org_id]))
+        assert organization.org_id in client.get("/")["Location"]
+    other.delete()
+    assert cast.organization.org_id in client.get("/")["Location"]
+
+
+def test_a_page_that_was_refused_is_not_remembered(cast: Cast) -> None:
+    client = log_in(cast.outsider.user)
+    client.get(reverse("finetunes", args=[cast.organization.org_id]))
+    assert "organization" not in client.cookies
+
+
 @pytest.mark.django_db
 def test_person_without_organization_reads_what_to_do() -> None:
     user = make_user("new@atelier.test")

@@ -1,10 +1,11 @@
 """The context of the page shell: whose organization this is, what the role may do, where else the person belongs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
@@ -64,6 +65,9 @@ GROUPS = (
 SECTIONS = [section for group in GROUPS for section in group.sections]
 # Where somebody arrives who asked for no page: the first that the role may open.
 LANDINGS = (PLAYGROUND, FINETUNES)
+# Names the organization that was worked in last: the way in leads back there. It opens nothing.
+COOKIE = "organization"
+COOKIE_SECONDS = 365 * 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,33 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: list(navigation(membership, section))),
         "switcher": SimpleLazyObject(lambda: list_choices(list(memberships), membership, section)),
     }
+
+
+class LastOrganizationMiddleware:
+    """Remembers in the browser which organization's page was opened last; the session stays unwritten."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        membership: Membership | None = getattr(request, "membership", None)
+        if membership and request.COOKIES.get(COOKIE) != membership.organization.org_id:
+            response.set_cookie(
+                COOKIE,
+                membership.organization.org_id,
+                max_age=COOKIE_SECONDS,
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+
+def last_membership(request: HttpRequest, memberships: list[Membership]) -> Membership:
+    """The one of the organization that was worked in last, or else the first."""
+    last = request.COOKIES.get(COOKIE)
+    return next((one for one in memberships if one.organization.org_id == last), memberships[0])
 
 
 def section_of(request: HttpRequest) -> Section | None:

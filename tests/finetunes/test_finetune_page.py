@@ -174,6 +174,7 @@ def test_page_costs_the_same_with_many_versions(cast: Cast) -> None:
             client.get(page_url(cast.finetune))
         return len(queries)
 
+    count()  # the first request of a minute also notes that the session is in use
     alone = count()
     for _ in range(9):
         make_version(cast.finetune)
