@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from dashboard.lib.errors import NotFoundError
 from dashboard.organizations.models import Organization
-from finetunes.models import NAME_MAX, Finetune, Upload, Version
+from finetunes.models import NAME_MAX, Finetune, Grant, Upload, Version
 from finetunes.uploads.errors import UploadGoneError
 
 FINETUNE_ID = re.compile(rf"(?:(?P<org_id>[a-z0-9_-]{{1,32}})/)?(?P<name>[a-z0-9_-]{{1,{NAME_MAX}}})")
@@ -48,6 +48,15 @@ def get_version(finetune: Finetune, number: int) -> Version:
         raise NotFoundError(f"{finetune.name} has no version {number}.")
     version.finetune = finetune
     return version
+
+
+def get_grant(finetune: Finetune, recipient_org_id: str) -> Grant:
+    """Raises NotFoundError, alike for an organization that has no grant and for one that does not exist."""
+    grants = Grant.objects.select_related("organization", "finetune__organization")
+    grant = grants.filter(finetune=finetune, organization__org_id=recipient_org_id).first()
+    if grant is None:
+        raise NotFoundError(f"{finetune.name} is not shared with an organization of this ID.")
+    return grant
 
 
 def get_upload(owner: Organization, upload_id: UUID | str) -> Upload:

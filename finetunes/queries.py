@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Case, Count, Q, Sum, TextChoices, When
+from django.db.models import Case, Count, Q, QuerySet, Sum, TextChoices, When
 from django.utils import timezone
 
 from dashboard.organizations.models import Organization
-from finetunes.models import Checkpoint, Finetune, FinetuneQuerySet, Upload, Version, VersionQuerySet
+from finetunes.models import Checkpoint, Finetune, FinetuneQuerySet, Grant, Upload, Version, VersionQuerySet
 
 PAGE_SIZE = 50
 
@@ -79,6 +79,11 @@ def find_same_weights(owner: Organization, weights_sha256: str) -> Finetune | No
 def list_versions(finetune: Finetune) -> VersionQuerySet:
     """The versions, newest first, each with its checkpoint and who made it."""
     return Version.objects.of(finetune).select_related("checkpoint", "created_by", "api_key")
+
+
+def list_grants(finetune: Finetune) -> QuerySet[Grant]:
+    """Whom it is shared with, by name, and who shared it."""
+    return finetune.grants.select_related("organization", "granted_by").order_by("organization__name", "pk")
 
 
 def find_version_of(finetune: Finetune, checkpoint: Checkpoint) -> Version | None:

@@ -40,6 +40,10 @@ def of_key(cast: Cast) -> list[Any]:
     return [*of_organization(cast), ApiKey.objects.get(organization=cast.organization, name="matrix").pk]
 
 
+def of_grant(cast: Cast) -> list[Any]:
+    return [cast.organization.org_id, cast.granted.name, cast.recipient.organization.org_id]
+
+
 def of_version(cast: Cast) -> list[Any]:
     return [*of_finetune(cast), 1]
 
@@ -138,6 +142,8 @@ PAGES: dict[str, Row | OpenRow] = {
     "finetune": Row(SEE, args=of_finetune),
     "version-add": Row(EDIT, args=of_finetune, refused=GET_AND_POST),
     "version-use": Row(EDIT, 302, of_version, POST_ALONE, "post"),
+    "grant": Row(Permission.GRANT, args=of_finetune, refused=GET_AND_POST),
+    "grant-revoke": Row(Permission.GRANT, args=of_grant, refused=GET_AND_POST),
     # Its client is no page: nobody is led to a log-in, and without the header of tus it is told 412.
     "uploads": Row(EDIT, 412, refused=POST_ALONE, method="post", anonymous=403),
     "upload": Row(EDIT, args=of_upload, refused=("post", "put"), anonymous=403),

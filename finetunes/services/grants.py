@@ -11,18 +11,22 @@ from dashboard.organizations.models import Organization, User
 from dashboard.organizations.queries import find_organization
 from finetunes.models import Finetune, Grant
 
+NO_RECIPIENT = "No organization has this ID. Ask a member of the recipient for it and enter it as it is written."
 OWN_GRANT = "That is the owner's own ID; an organization always has its own finetunes. Enter the recipient's."
+
+
+def find_recipient(finetune: Finetune, org_id: str) -> Organization:
+    """The organization with this very ID. Raises InvalidInputError for none, and for the owner's own."""
+    recipient = find_organization(org_id.strip().lower())
+    if recipient is None:
+        raise InvalidInputError(NO_RECIPIENT, field="org_id")
+    check_recipient(finetune, recipient)
+    return recipient
 
 
 def grant(finetune: Finetune, org_id: str, *, granted_by: User | None) -> Grant:
     """Leave for the organization with this ID; the grant that it has already, if it has one."""
-    recipient = find_organization(org_id.strip().lower())
-    if recipient is None:
-        raise InvalidInputError(
-            "No organization has this ID. Ask a member of the recipient for it and enter it as it is written.",
-            field="org_id",
-        )
-    check_recipient(finetune, recipient)
+    recipient = find_recipient(finetune, org_id)
     with transaction.atomic():
         # Neither is deleted meanwhile: an organization goes when nobody holds anything of it.
         lock_live(finetune.organization, recipient)

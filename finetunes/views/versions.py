@@ -1,4 +1,4 @@
-"""The page of one finetune: what its checkpoint is, its versions, which one is current."""
+"""The page of one finetune: what its checkpoint is, its versions, which one is current, whom it is shared with."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard.lib.htmx import leave_form, render_page
 from dashboard.organizations.access import get_membership
-from dashboard.organizations.roles import Permission
+from dashboard.organizations.roles import Permission, may
 from finetunes import queries
 from finetunes.access import get_finetune, get_version
 from finetunes.checkpoints.inspection import Kind
@@ -25,8 +25,10 @@ def finetune(request: HttpRequest, org_id: str, name: str) -> HttpResponse:
     finetune = get_finetune(membership.organization, name)
     current = finetune.current_version
     facts = current.checkpoint.facts if current else {}
+    shared = Paginator(queries.list_grants(finetune), queries.PAGE_SIZE).get_page(request.GET.get("shared"))
     context = {
         "finetune": finetune,
+        "shared": shared if may(membership.role, Permission.GRANT) else None,
         "current": current,
         "kind": Kind(facts["kind"]).label if "kind" in facts else "",
         "page": Paginator(queries.list_versions(finetune), queries.PAGE_SIZE).get_page(request.GET.get("page")),
