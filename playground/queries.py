@@ -25,8 +25,8 @@ def recent_generations(organization: Organization) -> list[Generation]:
 
 
 def find_generation(generation_id: UUID) -> Generation | None:
-    """One indexed read, for `get_result`: who knows the id may ask."""
-    return Generation.objects.filter(pk=generation_id).first()
+    """One indexed read, for `get_result`: who knows the id may ask, for as long as its organization is there."""
+    return Generation.objects.filter(pk=generation_id, organization__deleted_at=None).first()
 
 
 def callable_finetunes(caller: Organization) -> dict[Source, list[Finetune]]:

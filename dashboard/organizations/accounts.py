@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -15,12 +16,14 @@ from allauth.socialaccount.models import SocialLogin
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from requests import RequestException
 
-from dashboard.lib.sealing import seal, unseal
-from dashboard.organizations.models import Invitation, User
+from dashboard.lib.errors import DashboardError
+from dashboard.lib.sealing import BrokenSealError, seal, unseal
+from dashboard.organizations import queries
+from dashboard.organizations.models import User
 
 # Where the page of an invitation leaves the address that its secret link was sent to.
 INVITATION_KEY = "invitation_email"
@@ -28,13 +31,16 @@ OPEN, INVITE_ONLY = "open", "invite-only"
 # How often a session's last use is written down, so that a busy page costs no write a request.
 SEEN_NOTED = 60  # seconds
 PROGRAMS = "/v1/"
+# What a provider gives to one client of IPv6.
+CLIENT_BITS = 64
 
 logger = logging.getLogger(__name__)
 
 
 def invited_address(request: HttpRequest) -> str:
-    """The address whose invitation was opened in this browser; empty for none."""
-    return str(request.session.get(INVITATION_KEY, ""))
+    """The address whose invitation was opened in this browser and still waits; empty for none."""
+    email = str(request.session.get(INVITATION_KEY, ""))
+    return email if email and queries.is_invited(email) else ""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
@@ -71,7 +77,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """Failures count for an address at a client, so that a stranger cannot lock somebody out by their address."""
-        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{self.get_client_ip(request)}"
+        address = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{address}:{_network_of(self.get_client_ip(request))}"
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -90,6 +97,17 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         raise ImmediateHttpResponse(render(request, "account/signup_closed.html", context, status=403))
 
 
+class UnreadableFactorError(DashboardError):
+    code = "second_factor_unreadable"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server cannot read your second factor any more, because its SECRET_KEY was changed. "
+            "Ask its operator to remove your authenticators in the admin panel, then log in and set them up again."
+        )
+
+
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """The seeds of one-time and recovery codes lie sealed in the database."""
 
@@ -101,7 +119,11 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return unseal(encrypted_text)
+        try:
+            return unseal(encrypted_text)
+        except BrokenSealError:
+            logger.error("A second factor cannot be read: it was sealed with another SECRET_KEY.")
+            raise UnreadableFactorError from None
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         return f"Passkey {Authenticator.objects.filter(user=user, type=type).count() + 1}"
@@ -139,6 +161,11 @@ class ProviderErrorsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        """No provider has a NUL in its name, and PostgreSQL breaks when it is asked for one."""
+        if "\0" in str(kwargs.get("provider_id", "")):
+            raise Http404
+
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         match = request.resolver_match
         if not isinstance(exception, RequestException) or not match or match.url_name != "openid_connect_login":
@@ -153,7 +180,15 @@ def _is_invited(request: HttpRequest, sociallogin: SocialLogin) -> bool:
     if not email or email == invited_address(request):
         return bool(email)
     is_verified = any(one.verified and one.email.lower() == email for one in sociallogin.email_addresses)
-    return is_verified and Invitation.objects.acceptable().filter(email__iexact=email).exists()
+    return is_verified and queries.is_invited(email)
+
+
+def _network_of(ip: str) -> str:
+    """An address of IPv4; of IPv6 the network, in which each client has as many addresses as it likes."""
+    address = ip_address(ip.partition("%")[0])
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or IPv6Network((address, CLIENT_BITS), strict=False))
 
 
 def _at_base_url(url: str) -> str:

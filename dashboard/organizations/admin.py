@@ -12,6 +12,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard.lib.errors import DashboardError
+from dashboard.organizations import actors, audit
+from dashboard.organizations.actors import Actor
+from dashboard.organizations.events import Action
 from dashboard.organizations.models import ApiKey, AuditEvent, Invitation, Membership, Organization, User
 from dashboard.organizations.roles import Scope
 from dashboard.organizations.services import keys
@@ -84,8 +87,18 @@ class PersonAdmin(UserAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if "email" in form.changed_data:
-            EmailAddress.objects.filter(user=obj).exclude(email=obj.email).update(primary=False)
+            # Whoever reads the old one must not reset the password by it, nor confirm a change that is under way.
+            EmailAddress.objects.filter(user=obj).exclude(email=obj.email).delete()
             obj.vouch_for_email()
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        for member in obj.memberships.select_related("user", "organization"):
+            _record(member, Action.MEMBER_REMOVED)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            self.delete_model(request, user)
 
 
 class OrganizationAdmin(admin.ModelAdmin):
@@ -110,6 +123,15 @@ class OrganizationAdmin(admin.ModelAdmin):
         objects, counts, lacking, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set() if protected else lacking, protected
 
+    def save_model(
+        self, request: HttpRequest, obj: Organization, form: "ModelForm[Organization]", change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            audit.record(obj, Action.SETTINGS_CREATED, obj.name)
+        elif "name" in form.changed_data:
+            audit.record(obj, Action.SETTINGS_RENAMED, obj.name, details={"before": str(form.initial["name"])})
+
     @admin.display(description="members", ordering="member_count")
     def member_count(self, organization: Any) -> int:
         count: int = organization.member_count
@@ -123,7 +145,35 @@ class MembershipAdmin(admin.ModelAdmin):
     list_select_related = ["user", "organization"]
     search_fields = ["user__email", "organization__name", "organization__org_id"]
     autocomplete_fields = ["user", "organization"]
-    readonly_fields = ["created_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
+        return ["user", "organization", "created_at"] if obj else ["created_at"]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "organization":
+            kwargs["queryset"] = Organization.objects.live()  # nobody joins a deleted one
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: "ModelForm[Membership]", change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            _record(obj, Action.MEMBER_JOINED, actor=Actor(obj.user.email, user=obj.user), by=actors.OPERATOR)
+        elif "role" in form.changed_data:
+            _record(obj, Action.MEMBER_ROLE_CHANGED, before=str(form.initial["role"]))
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        _record(obj, Action.MEMBER_REMOVED)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for member in queryset.select_related("user", "organization"):
+            self.delete_model(request, member)
+
+
+def _record(member: Membership, action: Action, *, actor: Actor | None = None, **details: str | int) -> None:
+    """What an operator does to members stands in their organization's log too."""
+    subject = "" if actor else member.user.email
+    audit.record(member.organization, action, subject, actor=actor, details={"role": member.role, **details})
 
 
 class LiveFilter(admin.SimpleListFilter):
@@ -193,6 +243,14 @@ class ApiKeyAdmin(admin.ModelAdmin):
         # The admin goes on with the object that it built: let it be the row that was made.
         obj.__dict__.update(key.__dict__)
         messages.warning(request, f"Copy this API key now, it is never shown again: {secret}")
+
+    def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
+        keys.revoke_api_key(obj)  # its end stands in the log, also where the row does not stay
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        for key in queryset.select_related("organization"):
+            self.delete_model(request, key)
 
     @admin.action(description="Revoke selected API keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -69,6 +69,8 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _encode(picture: Image.Image) -> bytes:
+    if picture.mode.startswith("I;16"):  # Pillow would cut off, not scale, and leave it white
+        picture = picture.point(lambda value: value / 256).convert("L")
     square = ImageOps.fit(picture.convert("RGBA"), (SIDE, SIDE))
     bare = Image.frombytes("RGBA", square.size, square.tobytes())
     target = io.BytesIO()

@@ -2,16 +2,20 @@
 
 import re
 import time
+from datetime import timedelta
+from uuid import uuid4
 
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
 from dashboard.lib.sessions import SessionStore, digest
 from dashboard.organizations.accounts import INVITATION_KEY
-from dashboard.organizations.models import User
-from tests.factories import PASSWORD
+from dashboard.organizations.models import Invitation, User
+from dashboard.organizations.roles import Role
+from tests.factories import PASSWORD, make_organization
 
 LOGIN = "/account/login/"
 SIGN_UP = "/account/signup/"
@@ -30,13 +34,19 @@ def sign_up(client: Client, email: str, **data: str) -> str:
     return client.post(SIGN_UP, fields).headers.get("location", "")
 
 
-def invite(client: Client, email: str) -> None:
+def invite(client: Client, email: str) -> Invitation:
     """As the page of an invitation leaves it, before anybody has an account."""
+    now = timezone.now()
+    invitation = Invitation.objects.create(
+        organization=make_organization(), email=email, role=Role.VIEWER, digest=uuid4().hex, sent_at=now,
+        expires_at=now + timedelta(days=1),
+    )  # fmt: skip
     session = SessionStore()
     session[INVITATION_KEY] = email
     session.save()
     assert session.secret
     client.cookies["sessionid"] = session.secret
+    return invitation
 
 
 def session_of(client: Client) -> SessionStore:

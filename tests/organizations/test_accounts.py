@@ -4,9 +4,10 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from dashboard.organizations.models import User
+from dashboard.organizations.models import Invitation, User
 from tests.conftest import Cast, log_in
 from tests.factories import PASSWORD, make_user
 from tests.organizations.accounts import (
@@ -89,6 +90,15 @@ def test_invited_person_is_in_at_once_because_the_secret_link_came_by_mail() -> 
     assert session_of(client)["invitation_email"] == "new@example.com"
 
 
+@pytest.mark.parametrize("end", ["cancelled_at", "expires_at"])
+def test_invitation_that_ended_after_it_was_opened_lets_nobody_in(end: str) -> None:
+    client = Client()
+    invitation = invite(client, "new@example.com")
+    Invitation.objects.filter(pk=invitation.pk).update(**{end: timezone.now()})
+    sign_up(client, "new@example.com")
+    assert not User.objects.exists()
+
+
 def test_invited_person_may_use_no_other_address() -> None:
     client = Client()
     invite(client, "new@example.com")
@@ -130,6 +140,15 @@ def test_sixth_failure_is_refused_here_and_not_elsewhere(cast: Cast) -> None:
     page = client.post(LOGIN, {"login": "owner@example.com", "password": PASSWORD}).content.decode()
     assert "Too many failed attempts. Wait five minutes, or reset your password." in page
     assert enter_password(elsewhere, "owner@example.com") == "/"
+
+
+def test_failures_from_one_network_of_ipv6_count_together(cast: Cast) -> None:
+    for number in range(6):
+        browser = Client(REMOTE_ADDR=f"2001:db8::{number:x}")
+        answer = browser.post(LOGIN, {"login": "viewer@example.com", "password": "wrong"})
+        assert ("Too many failed attempts" in answer.content.decode()) == (number == 5)
+    for elsewhere in ("2001:db8:0:1::1", "::ffff:192.0.2.1", "fe80::1%eth0"):
+        assert enter_password(Client(REMOTE_ADDR=elsewhere), "viewer@example.com") == "/"
 
 
 def test_too_many_attempts_get_a_page_of_ours(cast: Cast) -> None:

@@ -3,16 +3,21 @@
 import io
 
 import pytest
+from allauth.account.models import EmailAddress
+from django.core import mail
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
 from dashboard.organizations import queries
-from dashboard.organizations.models import ApiKey, Membership, User
+from dashboard.organizations.events import Action
+from dashboard.organizations.models import ApiKey, AuditEvent, Membership, Organization, User
 from dashboard.organizations.roles import Role
+from dashboard.organizations.services.deletion import delete_organization
 from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
 from tests.conftest import Cast, log_in
 from tests.factories import PASSWORD
+from tests.organizations.accounts import enter_password
 from tests.organizations.test_api_keys import fill
 
 NEW_PASSWORD = "a long and unusual phrase"
@@ -56,6 +61,21 @@ def test_person_is_added_by_email_with_a_password(operator: Client) -> None:
     user = User.objects.get(email="ada@example.com")
     assert user.check_password(NEW_PASSWORD)
     assert not user.is_staff
+
+
+def test_an_address_that_an_operator_replaced_opens_the_account_no_more(cast: Cast, operator: Client) -> None:
+    person = cast.viewer.user
+    data = {
+        "email": "Right@example.com", "is_active": "on", "memberships-TOTAL_FORMS": "0",
+        "memberships-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    assert operator.post(reverse("admin:organizations_user_change", args=[person.pk]), data).status_code == 302
+    addresses = EmailAddress.objects.filter(user=person)
+    assert list(addresses.values_list("email", "verified", "primary")) == [("right@example.com", True, True)]
+    Client().post(reverse("account_reset_password"), {"email": "viewer@example.com"})
+    assert "reset/key" not in mail.outbox[0].body
+    assert enter_password(Client(), "viewer@example.com") == ""
+    assert enter_password(Client(), "right@example.com") == "/"
 
 
 def test_person_with_a_known_email_is_refused_at_the_field(cast: Cast, operator: Client) -> None:
@@ -115,6 +135,64 @@ def test_membership_is_given_by_an_operator(cast: Cast, operator: Client) -> Non
     data = {"user": cast.outsider.user.pk, "organization": cast.organization.pk, "role": Role.CREATOR}
     assert operator.post(reverse("admin:organizations_membership_add"), data).status_code == 302
     assert Membership.objects.get(user=cast.outsider.user, organization=cast.organization).role == Role.CREATOR
+
+
+def test_nobody_is_made_a_member_of_a_deleted_organization(cast: Cast, operator: Client) -> None:
+    delete_organization(cast.outsider.organization)
+    data = {"user": cast.viewer.user.pk, "organization": cast.outsider.organization.pk, "role": Role.CREATOR}
+    assert operator.post(reverse("admin:organizations_membership_add"), data).status_code == 200
+    assert not cast.outsider.organization.memberships.exists()
+
+
+def test_what_an_operator_does_to_members_stands_in_the_log(cast: Cast, operator: Client) -> None:
+    data = {"user": cast.outsider.user.pk, "organization": cast.organization.pk, "role": Role.CREATOR}
+    operator.post(reverse("admin:organizations_membership_add"), data)
+    member = Membership.objects.get(user=cast.outsider.user, organization=cast.organization)
+    operator.post(reverse("admin:organizations_membership_change", args=[member.pk]), {"role": Role.VIEWER})
+    operator.post(reverse("admin:organizations_membership_delete", args=[member.pk]), {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [cast.viewer.pk, cast.creator.pk], "post": "yes"}
+    operator.post(reverse("admin:organizations_membership_changelist"), chosen)
+    lines = AuditEvent.objects.of(cast.organization).exclude(action=Action.CREDITS_TOPPED_UP).order_by("pk")
+    assert list(lines.values_list("action", "actor", "subject", "details")) == [
+        ("member.joined", "outsider@example.com", "", {"role": "creator", "by": "Operator"}),
+        ("member.role_changed", "Operator", "outsider@example.com", {"role": "viewer", "before": "creator"}),
+        ("member.removed", "Operator", "outsider@example.com", {"role": "viewer"}),
+        ("member.removed", "Operator", "viewer@example.com", {"role": "viewer"}),
+        ("member.removed", "Operator", "creator@example.com", {"role": "creator"}),
+    ]
+    assert not Membership.objects.filter(pk__in=[member.pk, cast.viewer.pk, cast.creator.pk]).exists()
+
+
+def test_members_who_go_with_their_account_stand_in_the_log(cast: Cast, operator: Client) -> None:
+    operator.post(reverse("admin:organizations_user_delete", args=[cast.viewer.user.pk]), {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [cast.creator.user.pk], "post": "yes"}
+    operator.post(reverse("admin:organizations_user_changelist"), chosen)
+    lines = AuditEvent.objects.filter(action=Action.MEMBER_REMOVED, actor="Operator").order_by("pk")
+    assert list(lines.values_list("subject", flat=True)) == ["viewer@example.com", "creator@example.com"]
+    assert not User.objects.filter(email__in=["viewer@example.com", "creator@example.com"]).exists()
+
+
+def test_an_operators_organizations_and_names_stand_in_the_log(db: None, operator: Client) -> None:
+    empty = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    operator.post(reverse("admin:organizations_organization_add"), {"name": "Atelier", **empty})
+    url = reverse("admin:organizations_organization_change", args=[Organization.objects.get().pk])
+    operator.post(url, {"name": "Studio", **empty})
+    operator.post(url, {"name": "Studio", "storage_quota_bytes": "1", **empty})
+    lines = AuditEvent.objects.order_by("pk")
+    assert list(lines.values_list("action", "actor", "subject", "details")) == [
+        ("settings.created", "Operator", "Atelier", {}),
+        ("settings.renamed", "Operator", "Studio", {"before": "Atelier"}),
+    ]
+
+
+def test_a_deleted_key_stands_in_the_log_as_revoked(cast: Cast, operator: Client) -> None:
+    one, two = (mint_api_key(cast.organization, name)[0] for name in ("one", "two"))
+    operator.post(reverse("admin:organizations_apikey_delete", args=[one.pk]), {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [two.pk], "post": "yes"}
+    operator.post(reverse("admin:organizations_apikey_changelist"), chosen)
+    assert not ApiKey.objects.exists()
+    lines = AuditEvent.objects.filter(action=Action.KEY_REVOKED, actor="Operator").order_by("pk")
+    assert list(lines.values_list("subject", flat=True)) == [str(one), str(two)]
 
 
 def test_key_is_minted_and_its_secret_shown_once(cast: Cast, operator: Client) -> None:

@@ -196,7 +196,7 @@ def test_rotation_explains_itself_and_shows_the_new_secret_once(client: Client, 
     assert new is not None
     assert queries.find_live_key(old) == key
     page = text_of(client.get(url_of(cast)))
-    assert f"Replaced by {new.prefix}…, works until" in page
+    assert f"Works until then (UTC). Replaced by {new.prefix}…" in page
     assert url not in page
     again = client.post(url, {"overlap": "24"}, headers=HTMX)
     assert again.status_code == 422

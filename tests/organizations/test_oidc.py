@@ -200,6 +200,11 @@ def test_provider_that_is_away(settings: Settings) -> None:
     assert "Your provider did not let you in" in answer.content.decode()
 
 
+def test_provider_that_cannot_be_is_not_found() -> None:
+    assert Client().get("/account/oidc/%00/login/").status_code == 404
+    assert Client().get("/account/oidc/a%00/login/callback/").status_code == 404
+
+
 def test_switched_off_account_stays_out(issuer: str) -> None:
     make_user("off@example.com", is_active=False)
     client = Client()

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
@@ -15,6 +16,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
+from dashboard.bfl.signatures import sign_path
 from dashboard.billing import services as billing
 from dashboard.billing.models import LedgerEntry
 from dashboard.lib.errors import DashboardError
@@ -31,7 +33,8 @@ from finetunes.models import Checkpoint, Finetune, Grant, Upload
 from finetunes.services.grants import grant, revoke
 from playground import clearing as playground_clearing
 from playground.models import Generation, State
-from tests.conftest import Cast, log_in
+from playground.results import sample_path
+from tests.conftest import Cast, log_in, read_file
 from tests.factories import lora_bytes, make_finetune, make_member, make_organization, make_upload, make_user
 from tests.organizations.racing import at_once
 
@@ -107,6 +110,15 @@ def test_what_is_typed_must_be_exact(cast: Cast, typed: str) -> None:
     assert response.status_code == 422
     assert "id_typed_error" in response.content.decode()
     assert Organization.objects.live().filter(pk=organization.pk).exists()
+
+
+def test_its_images_are_gone_before_they_are_cleared(cast: Cast) -> None:
+    generation = make_generation(cast.outsider.organization)
+    signed = sign_path(django_settings.SECRET_KEY, sample_path(generation))
+    assert read_file(Client().get(signed)) == b"png"
+    delete_organization(cast.outsider.organization)
+    assert Client().get("/v1/get_result", {"id": str(generation.pk)}).json()["status"] == "Task not found"
+    assert Client().get(signed).status_code == 404
 
 
 @pytest.mark.parametrize("by", ["name", "org_id"])

@@ -4,6 +4,7 @@ import io
 from functools import partial
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -12,6 +13,7 @@ from PIL import Image
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from dashboard.lib.errors import DashboardError, InvalidInputError
+from dashboard.organizations import avatars
 from dashboard.organizations.events import Action
 from dashboard.organizations.models import AuditEvent, Membership, Organization
 from dashboard.organizations.roles import Role
@@ -167,6 +169,13 @@ def test_an_avatar_is_drawn_anew_and_served_to_members(cast: Cast, kind: str) ->
     page = client.get(reverse("organization-settings", args=[cast.organization.org_id])).content.decode()
     assert f"{url}?v={name.replace('/', '%2F')}" in page
     assert log_in(cast.outsider.user).get(url).status_code == 404
+
+
+def test_an_avatar_of_sixteen_bits_a_grey_keeps_its_greys() -> None:
+    target = io.BytesIO()
+    Image.new("I;16", (300, 300), 0x8000).save(target, "PNG")
+    with Image.open(io.BytesIO(avatars.draw(ContentFile(target.getvalue())))) as shown:
+        assert abs(shown.convert("L").tobytes()[0] - 0x80) <= 2
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

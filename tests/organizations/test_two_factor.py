@@ -152,3 +152,15 @@ def test_operator_is_led_to_set_it_up(settings: Settings) -> None:
 def test_without_the_setting_nothing_is_asked() -> None:
     operator = make_user("operator@example.com", is_staff=True, is_superuser=True)
     assert log_in(operator).get("/admin/").status_code == 200
+
+
+def test_factor_sealed_with_another_key_says_what_to_do(settings: Settings, cast: Cast) -> None:
+    codes = give_second_factor(cast.viewer.user)
+    settings.SECRET_KEY = "another key, of fifty characters and more, as they are"
+    client = Client()
+    enter_password(client, cast.viewer.user.email)
+    for code in (code_now(), codes[0]):
+        answer = client.post("/account/2fa/authenticate/", {"code": code})
+        assert answer.status_code == 409
+        assert "its SECRET_KEY was changed" in answer.content.decode()
+    assert not is_logged_in(client)
