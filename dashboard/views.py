@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseServerError, Json
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views import csrf, defaults
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from dashboard.bfl import errors
 from dashboard.organizations import queries
@@ -16,7 +16,7 @@ API_PREFIX = "/v1/"
 OLD_PAGE = "This page is older than your log-in. Reload it and choose the same file: the upload goes on where it is."
 
 
-@require_GET
+@require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """Leads back to the person's last organization: to the Playground, or to the catalog where the role ends there."""

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from dashboard.billing import queries
 from dashboard.billing.forms import LedgerFilterForm
@@ -25,7 +25,7 @@ TEMPLATE = "billing/billing.html"
 
 
 @login_required
-@require_GET
+@require_safe
 def billing(request: HttpRequest, org_id: str) -> HttpResponse:
     organization = get_membership(request, org_id, Permission.MANAGE_CREDITS).organization
     form = _read_filter(request, organization)
@@ -45,7 +45,7 @@ def billing(request: HttpRequest, org_id: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def download(request: HttpRequest, org_id: str) -> StreamingHttpResponse:
     organization = get_membership(request, org_id, Permission.MANAGE_CREDITS).organization
     form = _read_filter(request, organization)

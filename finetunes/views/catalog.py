@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.lib.errors import NotFoundError
 from dashboard.lib.htmx import leave_form, render_page
@@ -30,7 +30,7 @@ class Row:
 
 
 @login_required
-@require_GET
+@require_safe
 def catalog(request: HttpRequest, org_id: str) -> HttpResponse:
     viewer = get_membership(request, org_id, Permission.SEE_CATALOG).organization
     tab = _read_tab(request)

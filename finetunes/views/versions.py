@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.lib.htmx import leave_form, render_page
 from dashboard.organizations.access import get_membership
@@ -19,7 +19,7 @@ from finetunes.services.versions import make_current
 
 
 @login_required
-@require_GET
+@require_safe
 def finetune(request: HttpRequest, org_id: str, name: str) -> HttpResponse:
     membership = get_membership(request, org_id, Permission.SEE_CATALOG)
     finetune = get_finetune(membership.organization, name)

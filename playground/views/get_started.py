@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from dashboard.organizations.access import get_membership
 from dashboard.organizations.roles import Permission, roles_that_may
@@ -15,7 +15,7 @@ from playground.snippets import curl_snippet
 
 
 @login_required
-@require_GET
+@require_safe
 def get_started(request: HttpRequest, org_id: str) -> HttpResponse:
     organization = get_membership(request, org_id, Permission.SEE_CATALOG).organization
     finetune = find_example(organization)

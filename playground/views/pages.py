@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.bfl.errors import error_body
 from dashboard.bfl.signatures import is_signed
@@ -62,7 +62,7 @@ def _refuse(request: HttpRequest, membership: Membership, form: GenerateForm, *,
 
 
 @login_required
-@require_GET
+@require_safe
 def price(request: HttpRequest, org_id: str) -> HttpResponse:
     """What the form as it stands would cost, and what would be left."""
     membership = get_membership(request, org_id, Permission.GENERATE)
@@ -72,7 +72,7 @@ def price(request: HttpRequest, org_id: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def generation(request: HttpRequest, org_id: str, generation_id: UUID) -> HttpResponse:
     """One generation: a page of its own, or the card that asks again until it is done."""
     membership = get_membership(request, org_id, Permission.GENERATE)
@@ -85,14 +85,14 @@ def _card(request: HttpRequest, generation: Generation, *, is_new: bool = False)
 
 
 @login_required
-@require_GET
+@require_safe
 def image(request: HttpRequest, org_id: str, generation_id: UUID) -> FileResponse:
     membership = get_membership(request, org_id, Permission.GENERATE)
     return _send(str(get_generation(membership.organization, generation_id).image))
 
 
 @login_required
-@require_GET
+@require_safe
 def thumbnail(request: HttpRequest, org_id: str, generation_id: UUID) -> FileResponse:
     membership = get_membership(request, org_id, Permission.GENERATE)
     return _send(str(get_generation(membership.organization, generation_id).thumbnail))

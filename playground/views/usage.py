@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from dashboard.lib.csv_download import send_csv
 from dashboard.lib.errors import InvalidInputError
@@ -38,7 +38,7 @@ class Bar:
 
 
 @login_required
-@require_GET
+@require_safe
 def usage(request: HttpRequest, org_id: str) -> HttpResponse:
     organization = get_membership(request, org_id, Permission.SEE_CATALOG).organization
     form = UsageForm(request.GET)
@@ -52,7 +52,7 @@ def usage(request: HttpRequest, org_id: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def download(request: HttpRequest, org_id: str) -> StreamingHttpResponse:
     organization = get_membership(request, org_id, Permission.SEE_CATALOG).organization
     form = UsageForm(request.GET)

@@ -11,7 +11,7 @@ from dashboard.organizations.services.invitations import Sending
 
 class InviteForm(forms.Form):
     email = forms.EmailField(
-        label="Email",
+        label="E-mail",
         max_length=254,
         error_messages={
             "required": "Enter the e-mail address of the person.",

@@ -16,6 +16,7 @@ class OrganizationForm(forms.Form):
     """Its name is all that is asked for."""
 
     name = forms.CharField(
+        label="Organization name",
         max_length=NAME_MAX,
         error_messages={"required": NO_NAME},
         widget=forms.TextInput({"autocomplete": "organization"}),

@@ -3,7 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from dashboard.lib.csv_download import send_csv
 from dashboard.lib.errors import InvalidInputError
@@ -18,7 +18,7 @@ REFUSED = "The filter in this address is not understood. Set it on the page of t
 
 
 @login_required
-@require_GET
+@require_safe
 def activity(request: HttpRequest, org_id: str) -> HttpResponse:
     organization = get_membership(request, org_id, Permission.MANAGE_MEMBERS).organization
     form = ActivityFilterForm(request.GET)
@@ -32,7 +32,7 @@ def activity(request: HttpRequest, org_id: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def download(request: HttpRequest, org_id: str) -> StreamingHttpResponse:
     organization = get_membership(request, org_id, Permission.MANAGE_MEMBERS).organization
     form = ActivityFilterForm(request.GET)

@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.db.models import TextChoices
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
 from dashboard.lib.errors import NotFoundError
@@ -29,7 +29,7 @@ class Tab(TextChoices):
 
 
 @login_required
-@require_GET
+@require_safe
 def keys(request: HttpRequest, org_id: str) -> HttpResponse:
     organization = get_membership(request, org_id, Permission.MANAGE_KEYS).organization
     tab = _read_tab(request)

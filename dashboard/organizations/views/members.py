@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from dashboard.lib.errors import InvalidInputError
@@ -32,7 +32,7 @@ class Row:
 
 
 @login_required
-@require_GET
+@require_safe
 def members(request: HttpRequest, org_id: str) -> HttpResponse:
     """Every member sees who else belongs; Administrators see invitations and the controls as well."""
     return _render(request, get_membership(request, org_id, Permission.SEE_CATALOG))

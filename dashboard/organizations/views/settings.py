@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.organizations import avatars
 from dashboard.organizations.access import get_membership
@@ -46,7 +46,7 @@ def change_avatar(request: HttpRequest, org_id: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def avatar(request: HttpRequest, org_id: str) -> FileResponse:
     return avatars.send(get_membership(request, org_id, Permission.SEE_CATALOG).organization)
 
