@@ -5,7 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from django import forms
 from django.conf import settings
+from django.template.loader import render_to_string
 
 TEMPLATES = settings.ROOT / "templates"
 FILES = sorted(TEMPLATES.rglob("*.html"))
@@ -68,3 +70,17 @@ def test_shared_files_are_included_at_two_places_or_more() -> None:
     shared = [name_of(file) for file in FILES if file.name.startswith("_")]
     assert shared
     assert [name for name in shared if places[name] < 2] == []
+
+
+def test_times_are_written_by_their_tags() -> None:
+    """Else the format, the title and the zone drift apart from page to page."""
+    own = [name_of(file) for file in FILES if re.search(r"<time datetime=|\|naturaltime|H:i", file.read_text())]
+    assert own == []
+
+
+def test_summary_of_a_refusal_without_fields_has_no_empty_list() -> None:
+    form = forms.Form({})
+    form.add_error(None, "Too late.")
+    page = render_to_string("_errors.html", {"form": form})
+    assert "<p>Too late.</p>" in page
+    assert "<ul" not in page

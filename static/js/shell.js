@@ -2,6 +2,7 @@
 (() => {
   const TOAST_MS = 7000;
   const COPIED_MS = 1800;
+  const SENT_MS = 8000;
   const HEARD_MS = 150; // by then a screen reader watches the live region
   const toasts = document.getElementById("toasts");
 
@@ -38,19 +39,8 @@
   // --- Toasts -----------------------------------------------------------------------------------------------
 
   function showToast(level, text) {
-    const toast = document.createElement("div");
-    toast.className = `toast-card toast-${level}`;
-    toast.dataset.toast = "";
-    const words = document.createElement("p");
-    words.className = "toast-text";
-    words.textContent = text;
-    const close = document.createElement("button");
-    close.type = "button";
-    close.className = "toast-close";
-    close.dataset.toastClose = "";
-    close.setAttribute("aria-label", "Dismiss");
-    close.textContent = "×";
-    toast.append(words, close);
+    const toast = document.getElementById(`toast-${level}`).content.firstElementChild.cloneNode(true);
+    toast.querySelector(".toast-text").textContent = text;
     toasts.append(toast);
   }
 
@@ -117,12 +107,61 @@
 
   let sender = null;
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-    if (detail.elt.contains(document.activeElement)) sender = document.activeElement;
+    const active = document.activeElement;
+    if (active !== document.body && detail.elt.contains(active)) sender = active;
   });
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (!detail.elt.contains(sender)) return;
     if (sender.isConnected && document.activeElement === document.body) sender.focus({ preventScroll: true });
     sender = null;
+  });
+
+  // --- What a list shows after a filter, a tab or a page of it, said and not only seen ---------------------------
+
+  const BROWSING = ".tabs, .pages, .filters, .choices, .empty-card";
+  const said = document.createElement("div");
+  said.className = "visually-hidden";
+  said.setAttribute("role", "status");
+  document.body.append(said);
+
+  let held = null; // the part of the page that had the focus and is swapped
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    held = detail.target.contains(document.activeElement) ? detail.target : null;
+  });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    if (held === detail.target && document.activeElement === document.body) focusFallback();
+    held = null;
+    const list = document.getElementById(detail.target.id);
+    if (list?.tagName === "SECTION" && detail.requestConfig.elt.closest(BROWSING)) said.textContent = wordsFor(list);
+  });
+
+  function wordsFor(list) {
+    const rows = list.querySelectorAll("tbody tr, .log-line").length;
+    return list.querySelector(".empty-card h2")?.textContent ?? (rows ? `${rows} shown` : "");
+  }
+
+  // What was removed cannot have the focus back; it goes where the next of its kind is made, or to the page's top.
+  function focusFallback() {
+    const isInDialog = Boolean(document.querySelector("#dialog.show"));
+    const onPage = document.querySelector("[data-dialog-opener]") ?? document.getElementById("main");
+    const place = isInDialog ? document.getElementById("dialog") : onPage;
+    place?.focus({ preventScroll: true });
+  }
+
+  // --- A form without htmx is sent once, however often its button is pressed --------------------------------------
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sent !== undefined) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "";
+    setTimeout(() => delete form.dataset.sent, SENT_MS); // an answer that was stopped leaves the form in use
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
   });
 
   // --- The dialog: links with hx-target="#dialog-content" open it ----------------------------------------------
@@ -152,8 +191,8 @@
   });
   dialog.addEventListener("hidden.bs.modal", () => {
     content.replaceChildren();
-    const back = opener?.isConnected ? opener : document.querySelector("[data-dialog-opener]");
-    back?.focus();
+    if (opener?.isConnected) opener.focus();
+    else focusFallback();
   });
   document.addEventListener("dialog:close", () => {
     isDone = true;

@@ -9,7 +9,7 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.browser.keyboard import walk
-from tests.browser.look import check
+from tests.browser.look import EACH_ONCE, check
 from tests.running import RunningUp
 
 PERIOD = 30  # seconds that a code lives
@@ -55,7 +55,7 @@ def person(up: RunningUp, email: str) -> dict[str, Any]:
 
 
 def look(page: Page, name: str) -> None:
-    check(page, name)
+    check(page, name, EACH_ONCE)
     walk(page, name)
 
 
@@ -87,7 +87,6 @@ def log_out(page: Page, url: str) -> None:
 def enrol(page: Page, url: str, user: dict[str, Any]) -> tuple[str, str]:
     """Sets an authenticator app up; its secret and one of the recovery codes."""
     page.goto(f"{url}/account/2fa/")
-    look(page, "two-factor, off")
     page.get_by_role("link", name="Set up an app").press("Enter")
     confirm_password(page, user)
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
