@@ -26,5 +26,5 @@ def test_the_log_in_page_opens_without_a_console_message(running_up: RunningUp, 
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto(running_up.base_url)
     assert "/account/login/" in page.url
-    assert page.get_by_role("button", name="Log in").is_visible()
+    assert page.get_by_role("button", name="Log in", exact=True).is_visible()
     assert messages == []

@@ -85,7 +85,7 @@ def test_the_first_log_in_makes_an_organization_and_the_second_none() -> None:
     for _ in range(2):
         log_in(user)
     member = user.memberships.get()
-    assert (member.organization.name, member.role) == ("Mira Holm's organization", Role.ADMINISTRATOR)
+    assert (member.organization.name, member.role) == ("Mira Holm’s organization", Role.ADMINISTRATOR)
     member.delete()
     log_in(user)
     assert not user.memberships.exists()  # who founded one once is given no other
@@ -112,7 +112,7 @@ def test_log_ins_at_the_same_time_make_one() -> None:
 
 @pytest.mark.django_db
 def test_personal_names_fit_and_are_never_empty() -> None:
-    assert personal_name(make_user("_@example.com")) == "_@example.com's organization"
+    assert personal_name(make_user("_@example.com")) == "_@example.com’s organization"
     assert len(personal_name(make_user(f"{'a' * 64}@example.com", first_name="b" * 100))) == 80
 
 

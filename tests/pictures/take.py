@@ -48,7 +48,7 @@ def log_in(page: Page, up: RunningUp) -> None:
     page.goto(up.base_url)
     page.locator("input[name=login]").fill(user["email"])
     page.locator("input[name=password]").fill(user["password"])
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.locator("[data-toast-close]").click()
 
 

@@ -77,7 +77,7 @@ def personal_name(user: User) -> str:
     local, _, _ = user.email.partition("@")
     words = local.partition("+")[0].replace(".", " ").replace("_", " ").replace("-", " ").split()
     person = user.get_full_name().strip() or " ".join(word[:1].upper() + word[1:] for word in words) or user.email
-    suffix = "'s organization"
+    suffix = "’s organization"
     return person[: NAME_MAX - len(suffix)].strip() + suffix
 
 
