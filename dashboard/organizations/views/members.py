@@ -17,7 +17,7 @@ from dashboard.organizations import queries
 from dashboard.organizations.access import get_member, get_membership
 from dashboard.organizations.forms.members import RoleForm
 from dashboard.organizations.models import Membership
-from dashboard.organizations.roles import Permission, may
+from dashboard.organizations.roles import Permission, Role, may
 from dashboard.organizations.services import members as services
 from dashboard.organizations.services.invitations import LIFE, prints_emails
 
@@ -48,8 +48,7 @@ def change_role(request: HttpRequest, org_id: str, member_id: int) -> HttpRespon
     if changed is None:
         return _render(request, membership, refused=form)
     if changed:
-        role = form.cleaned_data["role"]
-        messages.success(request, f"{member.user.email} is {dict(form.fields['role'].choices)[role]} now.")  # type: ignore[attr-defined]
+        messages.success(request, f"{member.user.email} is {Role(form.cleaned_data['role']).label} now.")
     if member.pk == membership.pk:
         return _leave_page(request, url_of_members(request, org_id))
     return leave_form(request, url_of_members(request, org_id), refresh="#members")
