@@ -57,16 +57,16 @@ def own_folders(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.UPLOADS_DIR = tmp_path / "uploads"
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path
-    # Password hashing is slow on purpose; no test is about it.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     yield
     cache.clear()
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings: Settings) -> None:
-    """A slow hash is for attackers; every test makes six people."""
+def quick_start(settings: Settings) -> None:
+    """What costs a server once would cost a test at each of its people and browsers."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Every test client loads the middleware anew: let it not read all static files for that.
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture

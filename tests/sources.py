@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -53,6 +53,7 @@ def each_source(rule: Callable[[Source], Iterator[str]]) -> Rule:
     return over_all
 
 
+@cache  # parsing them takes a second, and every rule reads them
 def read_sources(root: Path, *folders: str) -> list[Source]:
     """Every Python file below the folders, without migrations, which are generated."""
     paths = sorted(path for folder in folders for path in (root / folder).rglob("*.py"))

@@ -130,7 +130,7 @@ def reset_password(shown: Shown, email: str) -> None:
 
 
 def generate(client: Client, cast: Cast) -> None:
-    data = {"finetune": cast.finetune.name, "prompt": PROMPT, "width": "64", "height": "64"}
+    data = {"model": cast.finetune.name, "prompt": PROMPT, "width": "64", "height": "64"}
     assert client.post(reverse("playground", args=[cast.organization.org_id]), data).status_code == 303
     assert Generation.objects.get().prompt == PROMPT
 

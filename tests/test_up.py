@@ -1,6 +1,7 @@
 """`manage.py up` as a person meets it: started, read, used, stopped and killed."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -28,10 +29,32 @@ PRICE = 1.4  # of the first demo finetune's endpoint, for one megapixel
 pytestmark = pytest.mark.pipeline
 
 
+@pytest.fixture(scope="module")
+def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUp]:
+    """One that no other test has used, on a fresh data folder."""
+    with own_services() as variables, running(tmp_path_factory.mktemp("up") / "data", variables=variables) as up:
+        yield up
+
+
 @pytest.fixture
 def services() -> Iterator[dict[str, str]]:
     with own_services() as variables:
         yield variables
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with its database and demo, whose making takes as long as all else of a start."""
+    folder = tmp_path_factory.mktemp("stopped") / "data"
+    with own_services() as variables, running(folder, variables=variables) as up:
+        up.stop()
+    return folder
+
+
+@pytest.fixture
+def folder(stopped: Path, tmp_path: Path) -> Path:
+    """A copy, for a test that is about the end of a server and not about its first start."""
+    return shutil.copytree(stopped, tmp_path / "data")
 
 
 # --- What a start gives ------------------------------------------------------------------------------------
@@ -156,9 +179,9 @@ def test_another_upstream_takes_the_place_of_the_sandbox(tmp_path: Path, service
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything_within_five_seconds(
-    tmp_path: Path, services: dict[str, str], number: signal.Signals
+    folder: Path, services: dict[str, str], number: signal.Signals
 ) -> None:
-    with running(tmp_path / "data", variables=services) as up:
+    with running(folder, variables=services) as up:
         _submit(up, "a slow boat [slow 20]")
         with socket.create_connection(("127.0.0.1", up.port)) as upload:
             upload.sendall(b"POST /account/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nhalf")
@@ -170,17 +193,17 @@ def test_a_signal_ends_everything_within_five_seconds(
 
 
 def test_ctrl_c_in_a_terminal_reaches_both_processes_and_ends_them_calmly(
-    tmp_path: Path, services: dict[str, str]
+    folder: Path, services: dict[str, str]
 ) -> None:
-    with running(tmp_path / "data", variables=services) as up:
+    with running(folder, variables=services) as up:
         _signal_group(up, signal.SIGINT)
         assert up.process.wait(STOP_SECONDS) == 0
         assert up.is_gone()
         assert up.errors == ""
 
 
-def test_a_killed_command_leaves_no_process_and_frees_its_ports(tmp_path: Path, services: dict[str, str]) -> None:
-    with running(tmp_path / "data", variables=services) as up:
+def test_a_killed_command_leaves_no_process_and_frees_its_ports(folder: Path, services: dict[str, str]) -> None:
+    with running(folder, variables=services) as up:
         up.stop(signal.SIGKILL)
         assert _soon(up.is_gone)
         assert _is_free(up.port)
@@ -188,9 +211,9 @@ def test_a_killed_command_leaves_no_process_and_frees_its_ports(tmp_path: Path, 
 
 
 def test_killed_in_the_middle_of_a_generation_it_ends_ready_and_is_billed_once(
-    tmp_path: Path, services: dict[str, str]
+    folder: Path, services: dict[str, str]
 ) -> None:
-    folder, ports = tmp_path / "data", free_ports()
+    ports = free_ports()
     with running(folder, ports=ports, variables=services) as first:
         polling_url = _submit(first, "a ferry [slow 3]")
         time.sleep(1)  # it is with the sandbox by now

@@ -1,7 +1,7 @@
 """The table of roles over every route, and the scopes of keys over every API call; a route without a row fails."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import base64
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,213 +13,21 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS
-from dashboard.organizations.models import ApiKey, Invitation
-from dashboard.organizations.roles import Permission, Role, Scope, key_may, may
+from dashboard.organizations.models import ApiKey
+from dashboard.organizations.roles import Role, Scope
 from dashboard.organizations.services.invitations import invite
 from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
-from finetunes.models import Finetune, Upload
+from finetunes.models import Finetune, Sample, Upload
+from finetunes.services.trash import discard
 from finetunes.uploads import staging
-from playground.models import Generation, State
+from playground.models import Generation, Grid, Preset, ReferenceUpload, State
+from tests.api_matrix import API, UUID
 from tests.conftest import Cast, log_in, read_file
+from tests.factories import make_finetune
+from tests.page_matrix import PAGES, TO_LOGIN, Row, of_organization
+from tests.playground.test_generate import picture
 
 LOGIN = "/account/login/"
-TO_LOGIN = 302
-UUID = "7d1c3c9a-55f4-4d8e-9a51-0b1de94c3f11"
-
-
-def of_organization(cast: Cast) -> list[Any]:
-    return [cast.organization.org_id]
-
-
-def of_finetune(cast: Cast) -> list[Any]:
-    return [cast.organization.org_id, cast.finetune.name]
-
-
-def of_key(cast: Cast) -> list[Any]:
-    """A live one that the matrix made."""
-    return [*of_organization(cast), ApiKey.objects.get(organization=cast.organization, name="matrix").pk]
-
-
-def of_grant(cast: Cast) -> list[Any]:
-    return [cast.organization.org_id, cast.granted.name, cast.recipient.organization.org_id]
-
-
-def of_version(cast: Cast) -> list[Any]:
-    return [*of_finetune(cast), 1]
-
-
-def of_generation(cast: Cast) -> list[Any]:
-    return [cast.organization.org_id, UUID]
-
-
-def of_upload(cast: Cast) -> list[Any]:
-    return [cast.organization.org_id, UUID]
-
-
-def of_member(cast: Cast) -> list[Any]:
-    return [*of_organization(cast), cast.viewer.pk]
-
-
-def of_invitation(cast: Cast) -> list[Any]:
-    """An open one that the matrix made."""
-    return [*of_organization(cast), Invitation.objects.get(organization=cast.organization).pk]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A page of an organization: roles with the permission get `allowed`, others 403, and an outsider 404."""
-
-    permission: Permission
-    allowed: int = 200
-    args: Callable[[Cast], list[Any]] = of_organization
-    refused: tuple[str, ...] = ("post", "put", "patch", "delete")
-    method: str = "get"
-    anonymous: int = TO_LOGIN
-    data: dict[str, Any] = field(default_factory=dict)
-
-    def expected(self, who: Role | str) -> int:
-        if isinstance(who, Role):
-            return self.allowed if may(who, self.permission) else 403
-        return {"outsider": 404, "anonymous": self.anonymous}[who]
-
-
-@dataclass(frozen=True)
-class OpenRow:
-    """A page without a tenant: statuses for anonymous and for anybody who is logged in."""
-
-    statuses: tuple[int, int]
-    args: Callable[[Cast], list[Any]] = lambda cast: []
-    refused: tuple[str, ...] = ("post", "put", "patch", "delete")
-    method: str = "get"
-
-    def expected(self, who: Role | str) -> int:
-        return self.statuses[0 if who == "anonymous" else 1]
-
-
-GET_AND_POST = ("put", "patch", "delete")
-POST_ALONE = ("get", "put", "patch", "delete")
-ANY_METHOD: tuple[str, ...] = ()
-SEE, GENERATE, EDIT = Permission.SEE_CATALOG, Permission.GENERATE, Permission.EDIT_FINETUNES
-MEMBERS, CREDITS = Permission.MANAGE_MEMBERS, Permission.MANAGE_CREDITS
-KEYS = Permission.MANAGE_KEYS
-
-PAGES: dict[str, Row | OpenRow] = {
-    "home": OpenRow((TO_LOGIN, 302)),
-    "playground": Row(GENERATE, refused=GET_AND_POST),
-    "playground-price": Row(GENERATE),
-    "generation": Row(GENERATE, args=of_generation),
-    "generation-image": Row(GENERATE, args=of_generation),
-    "generation-thumbnail": Row(GENERATE, args=of_generation),
-    "members": Row(SEE),
-    "member-leave": Row(SEE, refused=GET_AND_POST),
-    "member-role": Row(MEMBERS, 302, of_member, POST_ALONE, "post", data={"role": "creator"}),
-    "member-remove": Row(MEMBERS, args=of_member, refused=GET_AND_POST),
-    "invite": Row(MEMBERS, refused=GET_AND_POST),
-    "invitation-resend": Row(MEMBERS, 302, of_invitation, POST_ALONE, "post"),
-    "invitation-cancel": Row(MEMBERS, 302, of_invitation, POST_ALONE, "post"),
-    # The token is the leave; a wrong one opens nothing.
-    "invitation": OpenRow((404, 404), lambda cast: ["wrong"], GET_AND_POST),
-    "organization-create": OpenRow((TO_LOGIN, 200), refused=GET_AND_POST),
-    "organization-settings": Row(MEMBERS, refused=GET_AND_POST),
-    "organization-avatar": Row(SEE),
-    "organization-avatar-change": Row(MEMBERS, 302, refused=POST_ALONE, method="post", data={"remove": "yes"}),
-    "organization-delete": Row(MEMBERS, refused=GET_AND_POST),
-    "get-started": Row(SEE),
-    "keys": Row(KEYS),
-    "key-create": Row(KEYS, refused=GET_AND_POST),
-    "key-rotate": Row(KEYS, args=of_key, refused=GET_AND_POST),
-    "key-revoke": Row(KEYS, args=of_key, refused=GET_AND_POST),
-    "usage": Row(SEE),
-    "usage-csv": Row(SEE),
-    "billing": Row(CREDITS),
-    "billing-csv": Row(CREDITS),
-    "activity": Row(MEMBERS),
-    "activity-csv": Row(MEMBERS),
-    "finetunes": Row(SEE),
-    "finetune-add": Row(EDIT, refused=GET_AND_POST),
-    # Allowed, and then told that there is no file: 422.
-    "finetune-preflight": Row(EDIT, 422, refused=POST_ALONE, method="post"),
-    "finetune": Row(SEE, args=of_finetune),
-    "version-add": Row(EDIT, args=of_finetune, refused=GET_AND_POST),
-    "version-use": Row(EDIT, 302, of_version, POST_ALONE, "post"),
-    "grant": Row(Permission.GRANT, args=of_finetune, refused=GET_AND_POST),
-    "grant-revoke": Row(Permission.GRANT, args=of_grant, refused=GET_AND_POST),
-    # Its client is no page: nobody is led to a log-in, and without the header of tus it is told 412.
-    "uploads": Row(EDIT, 412, refused=POST_ALONE, method="post", anonymous=403),
-    "upload": Row(EDIT, args=of_upload, refused=("post", "put"), anonymous=403),
-    # The signature is the leave; without one nobody gets in.
-    "sample": OpenRow((403, 403), lambda cast: [UUID, "png"]),
-    # allauth's pages carry no tenant; they are the person's own.
-    "account_login": OpenRow((200, 302), refused=ANY_METHOD),
-    "account_logout": OpenRow((302, 200), refused=ANY_METHOD),
-    "account_signup": OpenRow((200, 302), refused=ANY_METHOD),
-    "account_inactive": OpenRow((200, 200), refused=ANY_METHOD),
-    "account_email": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
-    "account_confirm_email": OpenRow((200, 200), lambda cast: ["key"], ANY_METHOD),
-    "account_email_verification_sent": OpenRow((200, 200), refused=ANY_METHOD),
-    "account_change_password": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
-    "account_set_password": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "account_reset_password": OpenRow((200, 200), refused=ANY_METHOD),
-    "account_reset_password_done": OpenRow((200, 200), refused=ANY_METHOD),
-    "account_reset_password_from_key": OpenRow((200, 200), lambda cast: ["u", "k-k"], ANY_METHOD),
-    "account_reset_password_from_key_done": OpenRow((200, 200), refused=ANY_METHOD),
-    "account_confirm_login_code": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "account_reauthenticate": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
-    "mfa_index": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
-    "mfa_authenticate": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "mfa_reauthenticate": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "mfa_login_webauthn": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "mfa_list_webauthn": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
-    "mfa_reauthenticate_webauthn": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    # What changes a second factor asks for the password once more.
-    "mfa_activate_totp": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "mfa_deactivate_totp": OpenRow((TO_LOGIN, 404), refused=ANY_METHOD),
-    "mfa_add_webauthn": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "mfa_edit_webauthn": OpenRow((TO_LOGIN, 302), lambda cast: [1], ANY_METHOD),
-    "mfa_remove_webauthn": OpenRow((TO_LOGIN, 302), lambda cast: [1], ANY_METHOD),
-    "mfa_generate_recovery_codes": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "mfa_view_recovery_codes": OpenRow((TO_LOGIN, 404), refused=ANY_METHOD),
-    "mfa_download_recovery_codes": OpenRow((TO_LOGIN, 404), refused=ANY_METHOD),
-    "usersessions_list": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
-    # Somebody else's, or nobody's.
-    "session-end": OpenRow((TO_LOGIN, 404), lambda cast: [0], POST_ALONE, "post"),
-    "socialaccount_connections": OpenRow((TO_LOGIN, 200), refused=ANY_METHOD),
-    "socialaccount_signup": OpenRow((TO_LOGIN, 302), refused=ANY_METHOD),
-    "socialaccount_login_cancelled": OpenRow((200, 200), refused=ANY_METHOD),
-    "socialaccount_login_error": OpenRow((401, 401), refused=ANY_METHOD),
-    # No provider is configured here.
-    "openid_connect_login": OpenRow((404, 404), lambda cast: ["acme"], ANY_METHOD),
-    "openid_connect_callback": OpenRow((404, 404), lambda cast: ["acme"], ANY_METHOD),
-}
-
-
-@dataclass(frozen=True)
-class ApiRow:
-    """A call: keys whose scope allows `scope` get `allowed`, an outsider's gets `outsider`, and no live key 403."""
-
-    scope: Scope | None
-    allowed: int = 200
-    outsider: int = 200
-    method: str = "get"
-    query: dict[str, str] = field(default_factory=dict)
-    args: tuple[str, ...] = ()
-
-    def expected(self, who: Scope | str) -> int:
-        if self.scope is None:
-            return self.allowed
-        if isinstance(who, Scope):
-            return self.allowed if key_may(who, self.scope) else 403
-        return self.outsider if who == "outsider" else 403
-
-
-API = {
-    "v1:api-root": ApiRow(None, 404),
-    "v1:credits": ApiRow(Scope.READ),
-    "v1:get_result": ApiRow(None, query={"id": UUID}),
-    "v1:uploads": ApiRow(Scope.MANAGE, 412, 412, "post"),
-    "v1:upload": ApiRow(Scope.MANAGE, outsider=404, args=(UUID,)),
-    **{f"v1:{endpoint.name}": ApiRow(Scope.GENERATE, outsider=404, method="post") for endpoint in FINETUNED_ENDPOINTS},
-}
 
 
 def routes(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
@@ -245,10 +53,24 @@ def matrix(cast: Cast) -> Cast:
     )  # fmt: skip
     generation.image.save("x.png", ContentFile(b"png"), save=False)
     generation.thumbnail.save("x.webp", ContentFile(b"webp"), save=False)
+    axes = {"across": {"kind": "strength", "values": [1.0]}, "down": None}
+    generation.grid = Grid.objects.create(
+        id=UUID, organization=cast.organization, finetune=cast.finetune, axes=axes, inputs={"prompt": "x"}
+    )
+    generation.row = generation.column = 0
     generation.save(force_insert=True)
+    sample = Sample(
+        finetune=cast.finetune, generation_id=UUID, prompt="x", strength=1, width=64, height=64, seed="1"
+    )  # fmt: skip
+    sample.image.save("x.png", ContentFile(b"png"), save=False)
+    sample.thumbnail.save("x.webp", ContentFile(b"webp"))
+    Preset.objects.create(id=UUID, organization=cast.organization, name="matrix", values={})
     upload = Upload.objects.create(id=UUID, organization=cast.organization, length=10, expires_at=tomorrow())
     staging.create(upload.pk)
+    reference = ReferenceUpload(id=UUID, organization=cast.organization, name="x.png", width=64, height=64)
+    reference.file.save("x.png", ContentFile(base64.b64decode(picture((64, 64)))))
     mint_api_key(cast.organization, "matrix")
+    assert discard(make_finetune(cast.organization, "in-the-trash"), by=cast.developer.user)
     invite(cast.organization, "matrix@example.com", Role.VIEWER, invited_by=cast.owner.user)
     cast.organization.avatar.save("x.webp", ContentFile(b"webp"))
     return cast
@@ -291,10 +113,11 @@ def test_page_answers_each_role_as_the_table_says(matrix: Cast, name: str) -> No
         assert responses["anonymous"]["location"].startswith(LOGIN) or name == "account_logout"
 
 
-@pytest.mark.parametrize(("name", "method"), [(name, method) for name, row in PAGES.items() for method in row.refused])
-def test_page_refuses_other_methods(matrix: Cast, name: str, method: str) -> None:
-    client = log_in(matrix.owner.user)
-    assert getattr(client, method)(reverse(name, args=PAGES[name].args(matrix))).status_code == 405
+@pytest.mark.parametrize("name", [name for name, row in PAGES.items() if row.refused])
+def test_page_refuses_other_methods(matrix: Cast, name: str) -> None:
+    client, url = log_in(matrix.owner.user), reverse(name, args=PAGES[name].args(matrix))
+    answers = {method: getattr(client, method)(url).status_code for method in PAGES[name].refused}
+    assert answers == dict.fromkeys(PAGES[name].refused, 405)
 
 
 @pytest.mark.parametrize(
@@ -323,14 +146,15 @@ def secrets_of(cast: Cast) -> dict[Scope | str, str]:
 
 @pytest.mark.parametrize("name", API)
 def test_api_call_answers_each_key_as_its_row_says(matrix: Cast, name: str) -> None:
-    row, path = API[name], reverse(name, args=API[name].args)
+    row, path = API[name], API[name].path(name, matrix)
     endpoint = next((e for e in FINETUNED_ENDPOINTS if f"v1:{e.name}" == name), None)
     if endpoint:
         Finetune.objects.filter(pk=matrix.finetune.pk).update(
             base_model=endpoint.base_model, precision=endpoint.precision
         )
-    body = {"finetune_id": "ink-portrait", "prompt": "x"} if row.method == "post" else row.query
-    options = {"content_type": "application/json"} if row.method == "post" else {}
+    changes = row.method in ("post", "patch")
+    body = {"finetune_id": "ink-portrait", "prompt": "x"} if changes else row.query
+    options = {"content_type": "application/json"} if changes else {}
     statuses = {}
     for who, secret in secrets_of(matrix).items():
         # A log-in opens nothing here: without a key its owner is nobody.
@@ -339,10 +163,11 @@ def test_api_call_answers_each_key_as_its_row_says(matrix: Cast, name: str) -> N
     assert statuses == {who: row.expected(who) for who in statuses}
 
 
-@pytest.mark.parametrize("name", [name for name, row in API.items() if row.method == "post"])
+@pytest.mark.parametrize("name", [name for name, row in API.items() if row.method != "get" and " " not in name])
 def test_api_command_is_refused_as_get(matrix: Cast, name: str) -> None:
     secret = mint_api_key(matrix.organization, "m")[1]
-    assert Client().get(reverse(name), headers={"x-key": secret}).status_code == 405
+    refused = Client().get(API[name].path(name, matrix), headers={"x-key": secret})
+    assert refused.status_code == 405
 
 
 def test_admin_admits_operators_alone(matrix: Cast) -> None:

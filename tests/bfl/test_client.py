@@ -1,5 +1,6 @@
 """The client against the sandbox, and against upstreams that misbehave."""
 
+import json
 import time
 from collections.abc import Iterator
 from io import BytesIO
@@ -212,3 +213,35 @@ def test_unusable_polling_url_is_permanent(client: BflClient, url: str) -> None:
     with pytest.raises(UpstreamError) as failure:
         client.get_result(url)
     assert failure.value.permanent
+
+
+# --- The account -----------------------------------------------------------------------------------------------
+
+
+def test_account_lists_and_describes_its_finetunes(to_sandbox: BflClient) -> None:
+    to_sandbox.submit(ENDPOINT, BODY)
+    assert "ink-portrait" in to_sandbox.my_finetunes()
+    assert to_sandbox.finetune_details("ink-portrait")["base_model"] == "flux-2-klein-4b"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"finetunes": ["b", "a", "b", " c "]}, ["b", "a", "c"]),
+        (["a"], ["a"]),
+        ({"finetunes": [{"finetune_id": "a", "name": "x"}, {"id": "b"}, {"name": "c"}, {}, 7, None, ""]}, list("abc")),
+        ({"finetunes": []}, []),
+    ],
+)
+def test_list_is_read_in_each_form_that_servers_give(
+    upstream: Upstream, client: BflClient, body: object, expected: list[str]
+) -> None:
+    upstream.say(Reply(body=json.dumps(body).encode()))
+    assert client.my_finetunes() == expected
+
+
+@pytest.mark.parametrize("body", [b"7", b'{"detail": "x"}', b"[", b'{"finetunes": {}}', b" " * (1 << 20) + b"[]"])
+def test_unreadable_list_is_an_upstream_error(upstream: Upstream, client: BflClient, body: bytes) -> None:
+    upstream.say(Reply(body=body))
+    with pytest.raises(UpstreamError):
+        client.my_finetunes()
