@@ -1,15 +1,24 @@
-"""What a deleted organization leaves in the catalog: its finetunes, uploads and grants, removed in pieces."""
+"""What goes for good, in pieces: the trash after its days, and what a deleted organization leaves in the catalog."""
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from dashboard.organizations.models import Organization
 from dashboard.organizations.services.deletion import discard_avatars
 from finetunes.models import Finetune, Grant, Upload
+from finetunes.queries.trash import list_expired
 from finetunes.services.catalog import delete_finetune
 from finetunes.services.grants import revoke
+from finetunes.services.trash import remove_expired
 from finetunes.workflow import end_upload
 
 BATCH = 100
+
+
+def empty_trash() -> bool:
+    """Whether there may be more. Each is looked at once more under its lock: it may have been restored meanwhile."""
+    now = timezone.now()
+    return sum(remove_expired(finetune, now) for finetune in list_expired(now)[:BATCH]) == BATCH
 
 
 def clear_deleted() -> bool:

@@ -1,7 +1,7 @@
 """Commands on the catalog: add and delete a finetune, make it official."""
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, is_served
@@ -11,7 +11,8 @@ from dashboard.organizations.events import Action
 from dashboard.organizations.locks import lock_live
 from dashboard.organizations.models import ApiKey, Organization, User
 from finetunes import queries, workflow
-from finetunes.models import Checkpoint, Finetune, Upload, Version
+from finetunes.models import Checkpoint, Finetune, FinetuneQuerySet, Upload, Version
+from finetunes.samples import files
 from finetunes.services import grants, versions
 from finetunes.services.publishing import publish
 
@@ -43,6 +44,9 @@ def add_finetune(
     check_new(owner, name=name, base_model=base_model, precision=precision, trigger_phrase=trigger_phrase)
 
     def attach(checkpoint: Checkpoint) -> Version:
+        # Once more: a rename may have taken or left the name while the file was stored.
+        lock_live(owner)
+        check_name_free(owner, name)
         finetune = _build(owner, name, base_model, precision, trigger_phrase)
         finetune.created_by = created_by
         finetune.save(force_insert=True)
@@ -51,26 +55,31 @@ def add_finetune(
         audit.record(owner, Action.FINETUNE_ADDED, name, actor=actor, details={"base_model": finetune.base_model})
         return version
 
-    try:
-        return publish(owner, upload, base_model, attach, strip_private=strip_private).finetune
-    except IntegrityError:
-        # Someone took the name while the file was stored: the unique constraint decides, not the look before.
-        check_name_free(owner, name)
-        raise
+    return publish(owner, upload, base_model, attach, strip_private=strip_private).finetune
 
 
-def delete_finetune(finetune: Finetune) -> None:
-    """Ends the finetune, its versions and its grants; files that no version needs follow once that is committed."""
+def delete_finetune(finetune: Finetune, *, among: FinetuneQuerySet | None = None) -> bool:
+    """Ends the finetune, its versions and its grants for good; files that no version needs follow on commit.
+
+    Whether this call did it: another deletion may have come first, or the finetune is no more `among` those asked for.
+    """
+    candidates = Finetune.objects.all() if among is None else among
     with transaction.atomic():
-        if Finetune.objects.select_for_update().filter(pk=finetune.pk).first() is None:
-            return  # another deletion came first
+        row = candidates.select_for_update().filter(pk=finetune.pk).first()
+        if row is None:
+            return False
         # The lock lets no version join any more, and no grant.
-        checkpoints = list(finetune.versions.values_list("checkpoint", flat=True).distinct().order_by())
-        grants.record_lost(finetune)
-        audit.record(finetune.organization, Action.FINETUNE_DELETED, finetune.name)
-        finetune.delete()
+        checkpoints = list(row.versions.values_list("checkpoint", flat=True).distinct().order_by())
+        images = files.names_of(row)
+        if row.deleted_at is None:
+            grants.record_lost(row)
+        action = Action.FINETUNE_REMOVED if row.deleted_at else Action.FINETUNE_DELETED
+        audit.record(row.organization, action, row.name)
+        row.delete()
         # Robust: with the storage away the finetune is gone all the same, and the sweeper removes the files.
         transaction.on_commit(lambda: workflow.discard_unreferenced(checkpoints), robust=True)
+        transaction.on_commit(lambda: files.remove(images), robust=True)
+    return True
 
 
 @transaction.atomic
@@ -98,12 +107,20 @@ def check_served(base_model: str, precision: str) -> None:
     )
 
 
-def check_name_free(owner: Organization, name: str) -> None:
-    if queries.has_name(owner, name):
-        raise InvalidInputError(
-            f"There is a finetune named {name} already. Choose another name; it becomes the finetune_id.",
-            field="name",
-        )
+def check_name_free(owner: Organization, name: str, *, besides: Finetune | None = None) -> None:
+    """Also for the names that its finetunes had: who still sends one must not get another finetune for it."""
+    found = queries.find_named(owner, name)
+    if found is None or found == besides:
+        return
+    raise InvalidInputError(_taken(found, name), field="name")
+
+
+def _taken(found: Finetune, name: str) -> str:
+    if found.deleted_at:
+        return f"A finetune named {name} is in the trash, and keeps its name there. Restore it, or choose another name."
+    if found.name != name:
+        return f"{name} was the name of {found.name}, and stays reserved for it. Choose another name."
+    return f"There is a finetune named {name} already. Choose another name; it becomes the finetune_id."
 
 
 def _build(owner: Organization, name: str, base_model: str, precision: str, trigger_phrase: str) -> Finetune:
@@ -126,7 +143,8 @@ def _check_fields(finetune: Finetune) -> None:
 
 @transaction.atomic
 def _set_official(finetune: Finetune, official: bool, action: Action) -> bool:
-    rows = Finetune.objects.filter(pk=finetune.pk, is_official=not official)
+    found = Finetune.objects.owned_by(finetune.organization) if official else Finetune.objects.all()
+    rows = found.filter(pk=finetune.pk, is_official=not official)
     if rows.update(is_official=official, updated_at=timezone.now()) != 1:
         return False
     audit.record(finetune.organization, action, finetune.name)

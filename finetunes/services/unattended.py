@@ -51,7 +51,8 @@ def publish(upload: Upload) -> Version:
         "api_key": upload.api_key,
     }
     if name := fields.get("version_of"):
-        return versions.add_version(access.get_finetune(owner, name), upload, **said)
+        # A rename while the file came must not cost the file: nothing could be said of it anew.
+        return versions.add_version(access.get_once_named(owner, name), upload, **said)
     finetune = catalog.add_finetune(owner, upload, **_of_finetune(fields), **said)
     assert finetune.current_version is not None  # made in one transaction with it
     return finetune.current_version

@@ -29,7 +29,8 @@ def add_version(
     """
 
     def attach(checkpoint: Checkpoint) -> Version:
-        current = Finetune.objects.select_for_update().filter(pk=finetune.pk).first()
+        live = Finetune.objects.owned_by(finetune.organization)
+        current = live.select_for_update().filter(pk=finetune.pk).first()
         if current is None:
             raise NotFoundError(f"{finetune.name} was deleted meanwhile. Add the upload as a new finetune.")
         check_fits(checkpoint, current.base_model)
@@ -62,7 +63,8 @@ def make_current(version: Version) -> bool:
     """
     base_model = version.finetune.base_model
     check_fits(version.checkpoint, base_model)
-    finetunes = Finetune.objects.filter(pk=version.finetune_id, base_model=base_model)
+    live = Finetune.objects.owned_by(version.finetune.organization)
+    finetunes = live.filter(pk=version.finetune_id, base_model=base_model)
     others = finetunes.exclude(current_version=version)
     if others.update(current_version=version, updated_at=timezone.now()) != 1:
         return False

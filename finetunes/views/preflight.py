@@ -17,7 +17,7 @@ from finetunes.access import get_finetune, get_upload
 from finetunes.checkpoints.header import LENGTH_BYTES, MAX_HEADER_BYTES, read_header
 from finetunes.checkpoints.inspection import inspect
 from finetunes.findings import Finding, judge, propose_name
-from finetunes.forms import PreflightForm
+from finetunes.forms.checkpoints import PreflightForm
 from finetunes.services import catalog, uploads
 from finetunes.uploads.errors import UploadGoneError
 

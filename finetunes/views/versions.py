@@ -1,39 +1,38 @@
-"""The page of one finetune: what its checkpoint is, its versions, which one is current, whom it is shared with."""
+"""The tab of a finetune's checkpoint: what it is, its versions, which one is current."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard.lib.htmx import leave_form, render_page
+from dashboard.lib.htmx import render_page
 from dashboard.organizations.access import get_membership
-from dashboard.organizations.roles import Permission, may
+from dashboard.organizations.roles import Permission
 from finetunes import queries
 from finetunes.access import get_finetune, get_version
 from finetunes.checkpoints.inspection import Kind
-from finetunes.forms import AddVersionForm
+from finetunes.forms.checkpoints import AddVersionForm
 from finetunes.models import Finetune
 from finetunes.services.versions import make_current
+from finetunes.views.panel import leave_dialog, open_panel, render_panel
+
+ROUTE = "finetune-checkpoint"
 
 
 @login_required
 @require_safe
-def finetune(request: HttpRequest, org_id: str, name: str) -> HttpResponse:
-    membership = get_membership(request, org_id, Permission.SEE_CATALOG)
-    finetune = get_finetune(membership.organization, name)
-    current = finetune.current_version
+def checkpoint(request: HttpRequest, org_id: str, finetune_id: str) -> HttpResponse:
+    panel = open_panel(request, org_id, finetune_id, ROUTE)
+    current = panel.finetune.current_version
     facts = current.checkpoint.facts if current else {}
-    shared = Paginator(queries.list_grants(finetune), queries.PAGE_SIZE).get_page(request.GET.get("shared"))
+    versions = Paginator(queries.list_versions(panel.finetune), queries.PAGE_SIZE)
     context = {
-        "finetune": finetune,
-        "shared": shared if may(membership.role, Permission.GRANT) else None,
         "current": current,
         "kind": Kind(facts["kind"]).label if "kind" in facts else "",
-        "page": Paginator(queries.list_versions(finetune), queries.PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": versions.get_page(request.GET.get("page")),
     }
-    return render_page(request, "finetunes/finetune.html", context, fragment="finetune")
+    return render_panel(request, panel, context)
 
 
 @login_required
@@ -49,7 +48,7 @@ def add(request: HttpRequest, org_id: str, name: str) -> HttpResponse:
     if version is None:
         return _render_form(request, finetune, form, fragment="form", status=422)
     messages.success(request, f"{finetune.name} {version.label} is current. The versions before it are kept.")
-    return _leave(request, finetune)
+    return leave_dialog(request, finetune, ROUTE)
 
 
 @login_required
@@ -63,12 +62,7 @@ def use(request: HttpRequest, org_id: str, name: str, number: int) -> HttpRespon
         messages.success(request, f"{finetune.name} {version.label} is current.")
     else:
         messages.info(request, f"{finetune.name} {version.label} was current before.")
-    return _leave(request, finetune)
-
-
-def _leave(request: HttpRequest, finetune: Finetune) -> HttpResponse:
-    url = reverse("finetune", kwargs={"org_id": finetune.organization.org_id, "name": finetune.name})
-    return leave_form(request, url, refresh="#finetune")
+    return leave_dialog(request, finetune, ROUTE)
 
 
 def _render_form(

@@ -1,10 +1,10 @@
-"""Publishes an upload and dies at a step, as under `kill -9`; for a process of its own, with Django set up."""
+"""Publishes an upload and dies at a step, as under `kill -9`; for a process of its own, forked from the tests'."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from uuid import UUID
 
 from django.core.files.storage import FileSystemStorage
 from django.db import transaction
@@ -14,7 +14,6 @@ from finetunes.models import Upload
 from finetunes.services import catalog
 from finetunes.uploads import staging
 
-START = "import django; django.setup(); from tests.finetunes.dying import main; main()"
 CODE = 137
 
 
@@ -52,9 +51,7 @@ STEPS: dict[str, tuple[object, str, Callable[..., Any]]] = {
 }
 
 
-def main() -> None:
-    """Takes step, id of the upload and name of the finetune from the command line."""
-    step, upload_id, name = sys.argv[1:]
+def publish(step: str, upload_id: UUID, name: str) -> None:
     setattr(*STEPS[step])
     upload = Upload.objects.select_related("organization").get(pk=upload_id)
     catalog.add_finetune(

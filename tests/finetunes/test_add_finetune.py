@@ -119,8 +119,8 @@ def test_name_that_is_taken_is_refused(cast: Cast, upload: Upload) -> None:
 def test_name_taken_while_the_file_was_stored_is_refused(
     cast: Cast, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = iter([False, True])
-    monkeypatch.setattr(queries, "has_name", lambda owner, name: next(answers))
+    answers = iter([None, cast.finetune])
+    monkeypatch.setattr(queries, "find_named", lambda owner, name: next(answers))
     assert refusal(cast, upload, name=cast.finetune.name).field == "name"
     monkeypatch.undo()
     assert add(cast, upload).current_version

@@ -1,22 +1,27 @@
 """The operators' pages of every model, and those of the catalog in particular."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from dashboard.billing.models import Account, LedgerEntry
-from dashboard.organizations.models import ApiKey, Membership, Organization, User
+from dashboard.organizations.events import Action
+from dashboard.organizations.models import ApiKey, AuditEvent, Membership, Organization, User
 from dashboard.organizations.services.keys import mint_api_key
-from finetunes.models import Checkpoint, Finetune, Grant, Upload
+from finetunes.models import Checkpoint, Finetune, Grant, Upload, Use
+from finetunes.services import trash
 from finetunes.uploads import staging
 from tests.conftest import Cast, log_in
 from tests.factories import (
@@ -140,6 +145,15 @@ def test_finetune_is_corrected(cast: Cast, operator: Client) -> None:
     assert response.status_code == 302
     cast.finetune.refresh_from_db()
     assert cast.finetune.endpoint.name == "flux-2-klein-9b-kv-bf16-finetuned"
+    told = AuditEvent.objects.get(organization=cast.organization, action=Action.FINETUNE_EDITED)
+    assert (told.actor, told.details) == ("Operator", {"changed": "base model, precision"})
+
+
+def test_what_lies_in_the_trash_is_not_corrected(cast: Cast, operator: Client) -> None:
+    assert trash.discard(cast.finetune, by=None)
+    assert change(operator, cast.finetune, trigger_phrase="ohwx").status_code == 403
+    cast.finetune.refresh_from_db()
+    assert cast.finetune.trigger_phrase == "TOK"
 
 
 @pytest.mark.parametrize(
@@ -174,11 +188,46 @@ def test_deleting_a_finetune_takes_grants_and_checkpoint_along(
     assert not default_storage.exists(checkpoint)
 
 
+def test_page_that_asks_before_a_finetune_goes_reads_none_of_its_uses(cast: Cast, operator: Client) -> None:
+    callers, (version,) = (cast.organization, cast.recipient.organization), cast.granted.versions.all()
+    Upload.objects.create(organization=cast.organization, length=1, version=version, expires_at=timezone.now())
+    for number in range(40):
+        day = timezone.now().date() - timedelta(days=number)
+        Use.objects.bulk_create(
+            Use(finetune=cast.granted, organization=caller, day=day, strength=10) for caller in callers
+        )
+    with CaptureQueriesContext(connection) as statements:
+        page = operator.get(url_of(Finetune, "delete", cast.granted.pk)).content.decode()
+    assert f"{cast.granted}" in page
+    assert len(statements) < 12
+    assert not [each for each in statements if "finetunes_use" in each["sql"]]
+    act(operator, Finetune, "delete_selected", cast.granted, post="yes")
+    assert not Finetune.objects.filter(pk=cast.granted.pk).exists()
+
+
+def test_who_may_not_delete_is_told_so(cast: Cast) -> None:
+    reader = User.objects.create_user("reader@example.com", PASSWORD, is_staff=True)
+    reader.user_permissions.add(*Permission.objects.filter(codename__in=["view_finetune", "change_finetune"]))
+    assert log_in(reader).post(url_of(Finetune, "delete", cast.finetune.pk), {"post": "yes"}).status_code == 403
+    act(log_in(reader), Finetune, "delete_selected", cast.finetune, post="yes")
+    assert Finetune.objects.filter(pk=cast.finetune.pk).exists()
+
+
+def test_grant_of_what_lies_in_the_trash_keeps_its_limits(cast: Cast, operator: Client) -> None:
+    grant = cast.granted.grants.get()
+    trash.discard(cast.granted, by=None)
+    assert operator.get(url_of(Grant, "change", grant.pk)).status_code == 200
+    assert operator.post(url_of(Grant, "change", grant.pk), {"monthly_cap": 5}).status_code == 403
+    assert cast.granted.grants.get().monthly_cap is None
+
+
 def test_grant_is_given_by_an_operator(cast: Cast, operator: Client) -> None:
-    data = {"finetune": cast.finetune.pk, "organization": cast.outsider.organization.pk}
+    limits = {"expires_at_0": "2400-01-31", "expires_at_1": "12:00:00", "monthly_cap": 20}
+    data = {"finetune": cast.finetune.pk, "organization": cast.outsider.organization.pk, **limits}
     assert operator.post(url_of(Grant, "add"), data).status_code == 302
     grant = cast.finetune.grants.get()
     assert grant.organization == cast.outsider.organization
+    assert (grant.expires_at, grant.monthly_cap) == (datetime(2400, 1, 31, 12, tzinfo=UTC), 20)
     assert grant.granted_by == User.objects.get(email="operator@example.com")
 
 
@@ -189,10 +238,21 @@ def test_grant_to_the_owner_is_refused_at_its_field(cast: Cast, operator: Client
     assert not cast.finetune.grants.exists()
 
 
-def test_grant_is_never_turned_into_another(cast: Cast, operator: Client) -> None:
+def test_grant_gets_other_limits_and_is_never_turned_into_another(cast: Cast, operator: Client) -> None:
     grant = cast.granted.grants.get()
-    data = {"finetune": cast.finetune.pk, "organization": cast.outsider.organization.pk}
-    assert operator.post(url_of(Grant, "change", grant.pk), data).status_code == 403
+    data = {"finetune": cast.finetune.pk, "organization": cast.outsider.organization.pk, "monthly_cap": 5}
+    assert operator.post(url_of(Grant, "change", grant.pk), data).status_code == 302
+    grant.refresh_from_db()
+    assert (grant.finetune, grant.organization) == (cast.granted, cast.recipient.organization)
+    assert grant.monthly_cap == 5
+    assert AuditEvent.objects.of(cast.organization).filter(action=Action.GRANT_CHANGED).count() == 1
+
+
+def test_limits_that_are_none_are_told_to_operators_at_their_field(cast: Cast, operator: Client) -> None:
+    grant = cast.granted.grants.get()
+    data = {"expires_at_0": "2001-01-31", "expires_at_1": "12:00:00"}
+    response = operator.post(url_of(Grant, "change", grant.pk), data)
+    assert list(response.context["adminform"].form.errors) == ["expires_at"]
 
 
 # --- Checkpoints, versions, uploads ------------------------------------------------------------------------

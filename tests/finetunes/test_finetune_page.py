@@ -18,7 +18,7 @@ HTMX = {"HX-Request": "true"}
 
 
 def page_url(finetune: Finetune) -> str:
-    return reverse("finetune", args=[finetune.organization.org_id, finetune.name])
+    return reverse("finetune-checkpoint", args=[finetune.organization.org_id, finetune.name])
 
 
 def add_url(finetune: Finetune) -> str:
@@ -135,7 +135,7 @@ def test_version_arrives_over_htmx_with_its_toast(linocut: Finetune, developer: 
     response = developer.post(add_url(linocut), {"checkpoint": file}, headers=headers)
     assert page_url(linocut) in response["HX-Location"]
     fragment = developer.get(page_url(linocut), headers=HTMX).content.decode()
-    assert fragment.lstrip().startswith('<div id="finetune">')
+    assert fragment.lstrip().startswith('<div class="panel"')
     assert "linocut v2 is current." in fragment
 
 
@@ -149,7 +149,7 @@ def test_viewer_sees_versions_and_no_buttons_to_change_them(cast: Cast, linocut:
 
 def test_recipient_of_a_grant_does_not_see_the_owners_page(cast: Cast) -> None:
     recipient = log_in(cast.recipient.user)
-    own = reverse("finetune", args=[cast.recipient.organization.org_id, cast.granted.name])
+    own = reverse("finetune-checkpoint", args=[cast.recipient.organization.org_id, cast.granted.name])
     assert recipient.get(own).status_code == 404
     assert recipient.get(page_url(cast.granted)).status_code == 404
 
@@ -159,11 +159,13 @@ def test_finetune_named_like_a_page_has_its_own(cast: Cast, name: str) -> None:
     assert f"<h1>{name}</h1>" in get_page(cast.owner, make_finetune(cast.organization, name))
 
 
-def test_catalog_leads_to_the_page_of_an_own_finetune_alone(cast: Cast) -> None:
+def test_catalog_leads_to_the_page_of_every_finetune(cast: Cast) -> None:
     list_url = reverse("finetunes", args=[cast.organization.org_id])
-    assert page_url(cast.finetune) in log_in(cast.viewer.user).get(list_url).content.decode()
+    page = reverse("finetune", args=[cast.organization.org_id, cast.finetune.name])
+    assert f'href="{page}"' in log_in(cast.viewer.user).get(list_url).content.decode()
     shared = reverse("finetunes", args=[cast.recipient.organization.org_id])
-    assert "/finetune/velvet-noir/" not in log_in(cast.recipient.user).get(shared).content.decode()
+    own = reverse("finetune", args=[cast.recipient.organization.org_id, str(cast.granted)])
+    assert f'href="{own}"' in log_in(cast.recipient.user).get(shared).content.decode()
 
 
 def test_page_costs_the_same_with_many_versions(cast: Cast) -> None:

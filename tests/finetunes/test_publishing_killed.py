@@ -1,25 +1,23 @@
 """A process that publishes is killed at any step: the upload is there to be tried again, or the finetune is made."""
 
 import os
-import subprocess
-import sys
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connections
 from django.utils import timezone
 
-from dashboard.env import Env
 from dashboard.organizations.services.keys import mint_api_key
 from finetunes import workflow
 from finetunes.models import Finetune, Upload
 from finetunes.services import catalog, uploads
 from finetunes.uploads import staging
 from tests.factories import lora_bytes, make_organization, make_upload
-from tests.finetunes.dying import CODE, START, STEPS
+from tests.finetunes.dying import CODE, STEPS, publish
 from tests.finetunes.storage import assert_rows_and_files_agree, stored_files
-from tests.workers import ROOT, database_url
 
 LOST = [step for step in STEPS if step != "after the commit"]
 SECONDS = 30
@@ -36,17 +34,12 @@ def upload(request: pytest.FixtureRequest, transactional_db: None) -> Upload:
     return upload
 
 
-def kill(step: str, upload: Upload, folder: Path) -> None:
-    kept = {name: value for name, value in os.environ.items() if name not in Env.model_fields}
-    variables = {
-        "DATA_DIR": str(folder),  # the folders of files and uploads in it are those of this test
-        "DATABASE_URL": database_url(),
-        "SECRET_KEY": django_settings.SECRET_KEY,
-        "DJANGO_SETTINGS_MODULE": "dashboard.settings",
-    }
-    command = [sys.executable, "-c", START, step, str(upload.pk), "linocut"]
-    code = subprocess.run(command, env={**kept, **variables}, cwd=ROOT, timeout=SECONDS, check=False).returncode
-    assert code == CODE
+def kill(step: str, upload: Upload) -> None:
+    connections.close_all()  # none may be shared with the process that dies
+    process = get_context("fork").Process(target=publish, args=(step, upload.pk, "linocut"))
+    process.start()
+    process.join(SECONDS)
+    assert process.exitcode == CODE
 
 
 def leave_for_a_day() -> None:
@@ -57,8 +50,8 @@ def leave_for_a_day() -> None:
 
 
 @pytest.mark.parametrize("step", LOST)
-def test_upload_that_was_being_published_can_be_tried_again(step: str, upload: Upload, tmp_path: Path) -> None:
-    kill(step, upload, tmp_path)
+def test_upload_that_was_being_published_can_be_tried_again(step: str, upload: Upload) -> None:
+    kill(step, upload)
     assert not Finetune.objects.exists()
     assert uploads.is_whole(Upload.objects.get(pk=upload.pk))
     assert Upload.objects.get(pk=upload.pk).stored_name
@@ -72,8 +65,8 @@ def test_upload_that_was_being_published_can_be_tried_again(step: str, upload: U
 
 
 @pytest.mark.parametrize("step", LOST)
-def test_upload_that_nobody_tries_again_leaves_nothing(step: str, upload: Upload, tmp_path: Path) -> None:
-    kill(step, upload, tmp_path)
+def test_upload_that_nobody_tries_again_leaves_nothing(step: str, upload: Upload) -> None:
+    kill(step, upload)
     Upload.objects.update(expires_at=timezone.now())
     leave_for_a_day()
     workflow.sweep()
@@ -82,8 +75,8 @@ def test_upload_that_nobody_tries_again_leaves_nothing(step: str, upload: Upload
     assert_rows_and_files_agree()
 
 
-def test_finetune_that_was_made_stays_and_its_staged_file_goes(upload: Upload, tmp_path: Path) -> None:
-    kill("after the commit", upload, tmp_path)
+def test_finetune_that_was_made_stays_and_its_staged_file_goes(upload: Upload) -> None:
+    kill("after the commit", upload)
     checkpoint = Finetune.objects.get(name="linocut").checkpoint
     assert checkpoint
     assert not Upload.objects.open().exists()

@@ -13,9 +13,10 @@ from pytest_django.fixtures import Settings
 from dashboard.organizations.models import ApiKey
 from dashboard.organizations.services.keys import mint_api_key
 from finetunes import queries, workflow
-from finetunes.forms import GONE
+from finetunes.forms.checkpoints import GONE
 from finetunes.models import Finetune, Upload
 from finetunes.services import catalog, uploads
+from finetunes.services.names import rename_finetune
 from finetunes.uploads import staging
 from tests.conftest import Cast, log_in
 from tests.finetunes.uploading import TUS, asking, json_of, lora, metadata, piece_headers, staged
@@ -58,6 +59,15 @@ def test_the_last_piece_publishes_what_the_first_request_asked_for(cast: Cast, s
     assert finetune.current_version.api_key is not None
     assert not Upload.objects.open().exists()
     assert staged() == set()
+
+
+def test_a_version_of_what_was_renamed_while_it_came(cast: Cast, secret: str) -> None:
+    send(secret, start(secret, len(lora()), asking("linocut")), lora())
+    other = lora(seed="better")
+    path = start(secret, len(other), TUS | {"Upload-Metadata": metadata(version_of="linocut")})
+    rename_finetune(Finetune.objects.get(name="linocut"), "woodcut")
+    response = send(secret, path, other)
+    assert (response.status_code, response["x-finetune-id"], response["x-finetune-version"]) == (204, "woodcut", "2")
 
 
 def test_a_new_version_of_a_finetune(cast: Cast, secret: str) -> None:

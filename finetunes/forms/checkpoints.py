@@ -11,24 +11,19 @@ from django.conf import settings
 from django.core.files.base import File
 
 from dashboard.bfl.endpoints import Precision
-from dashboard.lib import rates
-from dashboard.lib.errors import DashboardError, InvalidInputError
-from dashboard.organizations.models import Membership, Organization
+from dashboard.lib.errors import DashboardError
+from dashboard.organizations.models import Membership
 from finetunes.access import get_upload
 from finetunes.checkpoints.errors import CheckpointError
 from finetunes.findings import Finding, judge
 from finetunes.models import BASE_MODEL_CHOICES, NAME, NAME_MAX, PRECISION_CHOICES, Finetune, Upload, Version
-from finetunes.services import catalog, grants, uploads, versions
+from finetunes.services import catalog, uploads, versions
 from finetunes.uploads.errors import UploadGoneError
 
 REQUIRED_NAME = "Give the finetune a name."
 REQUIRED_BASE_MODEL = "Choose the base model that the LoRA was trained for."
 REQUIRED_CHECKPOINT = "Choose the checkpoint file."
 GONE = "The file that was sent is here no more. Choose it again."
-REQUIRED_ORG_ID = "Enter the organization ID of the recipient."
-# Two look-ups a grant; who guesses at IDs needs far more of them.
-LOOKUPS, LOOKUP_SECONDS = 60, 3600
-TOO_MANY_LOOKUPS = "Your organization looked up many IDs within the hour. Wait a while, then try again."
 CUT_OFF = "Only a part of this file is here. Choose it again to send the rest."
 
 
@@ -213,36 +208,3 @@ class PreflightForm(forms.Form):
     base_model = forms.ChoiceField(choices=BASE_MODEL_CHOICES, required=False)
     precision = forms.CharField(required=False)
     trigger_phrase = forms.CharField(required=False)
-
-
-class GrantForm(forms.Form):
-    """Names the recipient by ID; no name is told for less than a whole one, and few tries are free."""
-
-    org_id = forms.CharField(
-        label="Organization ID",
-        max_length=40,
-        error_messages={"required": REQUIRED_ORG_ID},
-        help_text="Members of the recipient find it in their switcher and under Settings.",
-        widget=forms.TextInput(
-            {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
-        ),
-    )
-
-    def find(self, membership: Membership, finetune: Finetune) -> Organization | None:
-        """The recipient; or None, with what was refused at the field."""
-        if not self.is_valid():
-            return None
-        try:
-            _check_tries(membership.organization)
-            recipient = grants.find_recipient(finetune, self.cleaned_data["org_id"])
-            if finetune.grants.filter(organization=recipient).exists():
-                raise InvalidInputError(f"{recipient.name} has this finetune already.")
-        except DashboardError as error:
-            self.add_error("org_id", error.message)
-            return None
-        return recipient
-
-
-def _check_tries(organization: Organization) -> None:
-    if rates.count(f"recipients:{organization.pk}", seconds=LOOKUP_SECONDS) > LOOKUPS:
-        raise InvalidInputError(TOO_MANY_LOOKUPS)

@@ -8,7 +8,17 @@ from django.db.models import Case, Count, Q, QuerySet, Sum, TextChoices, When
 from django.utils import timezone
 
 from dashboard.organizations.models import Organization
-from finetunes.models import Checkpoint, Finetune, FinetuneQuerySet, Grant, Upload, Version, VersionQuerySet
+from finetunes.models import (
+    Checkpoint,
+    Finetune,
+    FinetuneQuerySet,
+    FormerName,
+    Grant,
+    Sample,
+    Upload,
+    Version,
+    VersionQuerySet,
+)
 
 PAGE_SIZE = 50
 
@@ -53,13 +63,17 @@ def find_example(viewer: Organization) -> Finetune | None:
     return callable_ones.order_by(Case(When(organization=viewer, then=0), default=1), "name", "pk").first()
 
 
-def has_name(owner: Organization, name: str) -> bool:
-    return Finetune.objects.owned_by(owner).filter(name=name).exists()
+def find_named(owner: Organization, name: str) -> Finetune | None:
+    """Whose name it is: of a finetune in the catalog, of one in the trash, or of one that had it before."""
+    names = Q(name=name) | Q(former_names__name=name)
+    return Finetune.objects.kept_by(owner).filter(names).first()
 
 
 def find_names(owner: Organization, names: Collection[str]) -> set[str]:
     """Those of `names` that are taken."""
-    return set(Finetune.objects.owned_by(owner).filter(name__in=names).values_list("name", flat=True))
+    kept = Finetune.objects.kept_by(owner).filter(name__in=names).order_by().values_list("name")
+    former = FormerName.objects.filter(organization=owner, name__in=names).values_list("name")
+    return {name for (name,) in kept.union(former)}
 
 
 # --- Checkpoints and versions ------------------------------------------------------------------------------
@@ -88,6 +102,12 @@ def list_grants(finetune: Finetune) -> QuerySet[Grant]:
 
 def find_version_of(finetune: Finetune, checkpoint: Checkpoint) -> Version | None:
     return Version.objects.of(finetune).filter(checkpoint=checkpoint).first()
+
+
+def list_samples(finetune: Finetune, *, also_unmade: bool) -> list[Sample]:
+    """The oldest first. What is being made has no image yet, and only the owner awaits it."""
+    samples = Sample.objects.filter(finetune=finetune)
+    return list(samples if also_unmade else samples.exclude(image=""))
 
 
 # --- Storage -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Uploads of programs under /v1: tus with a key; the upload publishes itself on its last byte."""
+"""Uploads of programs: tus with a key; the upload publishes itself on its last byte."""
 
 from functools import partial
 from uuid import UUID

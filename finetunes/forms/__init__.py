@@ -1,0 +1,1 @@
+"""The catalog's forms: what the browser sends; the services judge it."""

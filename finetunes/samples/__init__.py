@@ -1,0 +1,1 @@
+"""What belongs to samples besides their rows: copies of files, and why some were not made."""
