@@ -7,17 +7,18 @@ from uuid import UUID
 from django.conf import settings
 from ninja import Router
 
-from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, Endpoint
+from dashboard.bfl.endpoints import BASE_ENDPOINTS, FINETUNED_ENDPOINTS, Endpoint
 from dashboard.bfl.prices import megapixels
 from dashboard.bfl.schemas import Inputs, Result, Sample, Status, Submission, inputs_of
 from dashboard.bfl.signatures import sign_path
 from dashboard.lib.credits import as_number
 from dashboard.organizations.access import ApiRequest, keys_that_may
 from dashboard.organizations.roles import Scope
-from playground import queries, services
+from playground import queries
 from playground.inputs import input_megapixels
 from playground.models import Generation
 from playground.results import sample_path
+from playground.services import generating
 
 router = Router()
 
@@ -39,13 +40,13 @@ def _endpoint_view(endpoint: Endpoint) -> Callable[[ApiRequest, Any], Submission
     def submit(request: ApiRequest, inputs: schema) -> Submission:  # type: ignore[valid-type]
         accepted: Inputs = inputs
         key = request.auth
-        return _submission(services.generate(key.organization, endpoint, accepted, api_key=key))
+        return _submission(generating.generate(key.organization, endpoint, accepted, api_key=key))
 
     submit.__doc__ = f"Queues one image on {endpoint.name}; poll `polling_url` for it."
     return submit
 
 
-for _endpoint in FINETUNED_ENDPOINTS:
+for _endpoint in (*FINETUNED_ENDPOINTS, *BASE_ENDPOINTS):
     _declare = router.post(
         f"/{_endpoint.name}", response=Submission, auth=keys_that_may(Scope.GENERATE), url_name=_endpoint.name
     )

@@ -1,10 +1,9 @@
-"""What a deleted organization leaves here: its generations and their images, removed in pieces."""
-
-from django.core.files.storage import default_storage
+"""What a deleted organization leaves here: generations, grids, presets and reference images, removed in pieces."""
 
 from dashboard.organizations.models import Organization
-from playground import references
-from playground.models import OPEN_STATES, Generation
+from playground import removal
+from playground.models import OPEN_STATES, Generation, Grid, Preset, RemovedUsage
+from playground.references import uploads
 
 BATCH = 200
 
@@ -18,13 +17,9 @@ def clear_deleted() -> bool:
     ended = Generation.objects.filter(organization__in=deleted).exclude(state__in=OPEN_STATES)
     batch = list(ended.order_by("pk")[:BATCH])
     for generation in batch:
-        _remove_files(generation)
+        removal.remove_files(generation)
     Generation.objects.filter(pk__in=[generation.pk for generation in batch]).delete()
-    return len(batch) == BATCH
-
-
-def _remove_files(generation: Generation) -> None:
-    references.remove(generation.references)
-    for name in (str(generation.image), str(generation.thumbnail)):
-        if name:
-            default_storage.delete(name)
+    Grid.objects.filter(organization__in=deleted, cells=None).delete()
+    RemovedUsage.objects.filter(organization__in=deleted).delete()
+    Preset.objects.filter(organization__in=deleted).delete()
+    return uploads.clear(deleted) or len(batch) == BATCH

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,16 +10,17 @@ from pydantic_core import ErrorDetails
 
 from dashboard.bfl.endpoints import Endpoint
 from dashboard.bfl.prices import megapixels, price
-from dashboard.bfl.schemas import KLEIN_IMAGES, Inputs, inputs_of
+from dashboard.bfl.schemas import KLEIN_IMAGES, ULTRA_IMAGES, Inputs, inputs_of
 from dashboard.lib.errors import InvalidInputError
+from finetunes.models import DEFAULT_STRENGTH
 
 # Kept in columns of their own, or never kept at all.
-IMAGE_FIELDS = (*KLEIN_IMAGES, "image_prompt")
+IMAGE_FIELDS = (*KLEIN_IMAGES, *ULTRA_IMAGES)
 NOT_KEPT = {"finetune_id", "webhook_url", "webhook_secret", *IMAGE_FIELDS}
 # For people, by pydantic's type of the error; the API answers in pydantic's own words, as BFL does.
 SENTENCES = {
-    "greater_than_equal": "Use {ge:g} or more.",
-    "less_than_equal": "Use {le:g} or less.",
+    "greater_than_equal": "Use {ge} or more.",
+    "less_than_equal": "Use {le} or less.",
     "area_too_large": "Width times height is over 4 MP; use a smaller size.",
     "string_too_long": "Use at most {max_length:,} characters.",
 }
@@ -42,12 +44,33 @@ def parse(endpoint: Endpoint, data: Mapping[str, Any]) -> Inputs:
 
 def _sentence(error: ErrorDetails) -> str:
     known = SENTENCES.get(error["type"])
-    return known.format(**error["ctx"]) if known else error["msg"]
+    return known.format(**{name: _plain(value) for name, value in error["ctx"].items()}) if known else error["msg"]
+
+
+def _plain(value: Any) -> Any:
+    """2.0 as 2, and a large seed with all of its digits."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@cache
+def schema_of(endpoint: Endpoint) -> Mapping[str, Any]:
+    """The JSON schema of each parameter, by its name on the wire."""
+    properties: Mapping[str, Any] = inputs_of(endpoint).model_json_schema()["properties"]
+    return properties
+
+
+def takes_finetune(endpoint: Endpoint) -> bool:
+    return "finetune_id" in inputs_of(endpoint).model_fields
 
 
 def keep(inputs: Inputs) -> dict[str, Any]:
     """What a generation remembers of its inputs, as JSON."""
     return inputs.model_dump(mode="json", exclude=NOT_KEPT, exclude_none=True)
+
+
+def strength_of(kept: Mapping[str, Any]) -> float:
+    """That of a generation with a finetune, out of what it remembers of its inputs."""
+    return float(kept.get("finetune_strength", DEFAULT_STRENGTH))
 
 
 def size_of(inputs: Inputs, first_reference: tuple[int, int] | None = None) -> tuple[int, int]:
@@ -78,7 +101,7 @@ class Limits:
 
 def limits_of(endpoint: Endpoint, field: str) -> Limits:
     """The limits of one parameter, read from the schema that validates it."""
-    declared = inputs_of(endpoint).model_json_schema()["properties"][field]
+    declared = schema_of(endpoint)[field]
     variants = [declared, *declared.get("anyOf", [])]
     found = {key: variant[key] for variant in variants for key in ("minimum", "maximum") if key in variant}
     return Limits(declared.get("default"), found.get("minimum"), found.get("maximum"))

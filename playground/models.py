@@ -5,12 +5,14 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce, Lower
 
 from dashboard.bfl.endpoints import BY_NAME, Endpoint
 from dashboard.bfl.schemas import Status
 from dashboard.lib.credits import as_text
 from dashboard.organizations.models import ApiKey, Organization, User
 from finetunes.models import Finetune
+from playground.grids import Plan
 
 
 class State(models.TextChoices):
@@ -32,6 +34,7 @@ ENDS = {
     Status.REQUEST_MODERATED: State.REQUEST_MODERATED,
     Status.CONTENT_MODERATED: State.CONTENT_MODERATED,
 }
+FAILED_STATES = list(ENDS.values())
 EXPLANATIONS = {
     State.REQUEST_MODERATED: "The prompt or a reference image was blocked before generation. Change it and try again.",
     State.CONTENT_MODERATED: "The image was made, but blocked by moderation. Change the prompt or try another seed.",
@@ -56,6 +59,37 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         return self.filter(due_at__lte=now)
 
 
+class GridQuerySet(models.QuerySet["Grid"]):
+    def of_caller(self, organization: Organization) -> "GridQuerySet":
+        return self.filter(organization=organization)
+
+
+class Grid(models.Model):
+    """Generations asked for at once, which differ in one or two parameters alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="grids", verbose_name="caller")
+    user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    finetune = models.ForeignKey(Finetune, models.SET_NULL, null=True, blank=True, related_name="+")
+    finetune_id_sent = models.CharField("finetune ID", max_length=100)
+    axes = models.JSONField(help_text="What changes across and down, with its values.")
+    inputs = models.JSONField(help_text="The inputs of the first cell, as a generation keeps them.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GridQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        indexes = [models.Index(fields=["organization", "-created_at"], name="grid_by_caller")]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.finetune_id_sent})"
+
+    @property
+    def plan(self) -> Plan:
+        return Plan.from_json(self.axes)
+
+
 class Generation(models.Model):
     """One image job. Its id is the task id on the wire, and unguessable."""
 
@@ -73,6 +107,10 @@ class Generation(models.Model):
     provider = models.CharField(max_length=20, default="bfl")
     inputs = models.JSONField(help_text="The request as validated, without finetune_id and images.")
     references = models.JSONField(default=list, blank=True, help_text="Reference images: a URL or a stored file each.")
+    # Its place in a grid; of several in one place the newest counts, and those before it failed.
+    grid = models.ForeignKey(Grid, models.SET_NULL, null=True, blank=True, related_name="cells")
+    row = models.PositiveSmallIntegerField(null=True, blank=True)
+    column = models.PositiveSmallIntegerField(null=True, blank=True)
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     cost = models.BigIntegerField(help_text="Millicredits held at submission and settled at Ready.")
@@ -92,6 +130,7 @@ class Generation(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     ready_at = models.DateTimeField(null=True, blank=True, help_text="When the provider was seen to be ready.")
     finished_at = models.DateTimeField(null=True, blank=True)
+    is_starred = models.BooleanField(default=False, help_text="For the whole organization; retention keeps it.")
 
     objects = GenerationQuerySet.as_manager()
 
@@ -101,6 +140,14 @@ class Generation(models.Model):
             models.Index(fields=["organization", "-created_at"], name="generation_by_caller"),
             models.Index(fields=["state", "due_at"], condition=Q(state__in=OPEN_STATES), name="generation_due"),
             models.Index(fields=["endpoint_name", "-ready_at"], name="generation_durations"),
+            models.Index(fields=["organization", "user", "-created_at"], name="generation_by_person"),
+            models.Index(fields=["organization", "finetune_id_sent", "-created_at"], name="generation_by_finetune"),
+            models.Index(
+                fields=["organization", "-created_at"], condition=Q(is_starred=True), name="generation_starred"
+            ),
+            models.Index(
+                fields=["organization", "-created_at"], condition=Q(state__in=FAILED_STATES), name="generation_failed"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=State.values), name="generation_state_known"),
@@ -141,3 +188,111 @@ class Generation(models.Model):
     @property
     def prompt(self) -> str:
         return str(self.inputs["prompt"])
+
+
+class OwnedQuerySet(models.QuerySet["ReferenceUpload"]):
+    def of_caller(self, organization: Organization) -> "OwnedQuerySet":
+        return self.filter(organization=organization)
+
+
+class ReferenceUpload(models.Model):
+    """A reference image that somebody laid into the Playground's form. A generation made with it keeps its own copy."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="reference_uploads")
+    user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    name = models.CharField(max_length=100, help_text="What the person's file was called.")
+    file = models.FileField(upload_to="references/", max_length=200)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.organization})"
+
+
+class PresetQuerySet(models.QuerySet["Preset"]):
+    def usable_by(self, organization: Organization, user: User) -> "PresetQuerySet":
+        """The organization's and the person's own in it."""
+        return self.filter(Q(user=None) | Q(user=user), organization=organization)
+
+
+class Preset(models.Model):
+    """What the Playground's form stood on, under a name: one person's, or the whole organization's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="presets")
+    user = models.ForeignKey(
+        User, models.CASCADE, null=True, blank=True, related_name="+", help_text="Empty: the whole organization's."
+    )
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=60)
+    values = models.JSONField(help_text="By the names of the form's fields; without reference images.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PresetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                "organization", "user", Lower("name"), name="preset_name_once_a_person", condition=Q(user__isnull=False)
+            ),
+            models.UniqueConstraint(
+                "organization", Lower("name"), name="preset_name_once", condition=Q(user__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Retention(models.Model):
+    """How long an organization keeps its generations; without one, or without days, for ever."""
+
+    organization = models.OneToOneField(Organization, models.CASCADE, related_name="retention")
+    days = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: for ever. Starred ones are kept.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(days__isnull=True) | Q(days__gt=0), name="retention_days_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization}: {self.days or 'for ever'}"
+
+
+class RemovedUsage(models.Model):
+    """What removed generations of one day (UTC) came to; `playground.removed_usage` is its only writer.
+
+    Of finetune, person and key it holds ids that outlive them: set to null, two rows would become the same.
+    """
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", verbose_name="caller")
+    day = models.DateField()
+    finetune_id_sent = models.CharField("finetune ID", max_length=100, blank=True)
+    endpoint_name = models.CharField("endpoint", max_length=60)
+    finetune = models.ForeignKey(Finetune, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    user = models.ForeignKey(User, models.DO_NOTHING, null=True, db_constraint=False, related_name="+", db_index=False)
+    api_key = models.ForeignKey(
+        ApiKey, models.DO_NOTHING, null=True, db_constraint=False, related_name="+", db_index=False
+    )
+    ready = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+    cost = models.BigIntegerField(help_text="Millicredits.")
+    last_at = models.DateTimeField(help_text="When the last of them was asked for.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                *("organization", "day", "finetune_id_sent", "endpoint_name"),
+                *(Coalesce(name, 0) for name in ("finetune", "user", "api_key")),
+                name="removed_usage_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization} on {self.day}"

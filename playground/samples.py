@@ -9,13 +9,13 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from PIL import Image
 
+from dashboard.lib.jpeg_scans import has_too_many_scans
+from dashboard.lib.stored_images import FORMATS, format_of
 from playground.models import Generation
 
 MAX_PIXELS = 16 * 2**20
 THUMBNAIL = (512, 512)
 SPOOL_BYTES = 8 << 20
-EXTENSIONS = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
-CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
 class BadSampleError(Exception):
@@ -41,10 +41,12 @@ def _check(file: IO[bytes]) -> tuple[str, bytes]:
     """Extension of the image, and its thumbnail as WebP. The size is checked before anything is unpacked."""
     file.seek(0)
     try:
-        with Image.open(file, formats=list(EXTENSIONS)) as picture:
+        with Image.open(file, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise BadSampleError
-            extension = EXTENSIONS[str(picture.format)]
+            extension = format_of(picture).lower()
+            if extension == "jpeg" and has_too_many_scans(file):
+                raise BadSampleError
             picture.load()
             small = picture.convert("RGB")
             small.thumbnail(THUMBNAIL)

@@ -7,7 +7,8 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from playground import clearing, workflow
+from playground import clearing, orphans, retention, workflow
+from playground.references import uploads
 from playground.workflow import Kind, Step
 
 # Polls fall on ticks, one task a tick, however many processes ask for it.
@@ -40,6 +41,26 @@ def clear_deleted() -> None:
     """What deleted organizations left, a batch at a time."""
     if clearing.clear_deleted():
         clear_deleted.delay()
+
+
+@shared_task
+def sweep_expired() -> None:
+    """What organizations no longer keep, a batch of each at a time."""
+    if retention.sweep():
+        sweep_expired.delay()
+
+
+@shared_task
+def sweep_references() -> None:
+    """Reference images that were laid in a day ago, a batch at a time."""
+    if uploads.sweep():
+        sweep_references.delay()
+
+
+@shared_task
+def sweep_reference_files() -> None:
+    """Those that no row names, once a day."""
+    orphans.sweep()
 
 
 def enqueue_clearing() -> None:

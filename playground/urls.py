@@ -1,19 +1,63 @@
-"""Routes of the Playground, beneath an organization, and of signed samples, beneath nothing."""
+"""Routes of the Playground, beneath an organization, and of copied links and signed samples, beneath nothing."""
 
 from django.urls import path
 
-from playground.views import get_started, pages, usage
+from playground.views import (
+    get_started,
+    grids,
+    history,
+    pages,
+    picker,
+    presets,
+    prompts,
+    references,
+    results,
+    retention,
+    samples,
+    snippets,
+    usage,
+)
 
 urlpatterns = [
     path("get-started/", get_started.get_started, name="get-started"),
     path("playground/", pages.playground, name="playground"),
-    path("playground/price/", pages.price, name="playground-price"),
+    path("playground/models/", picker.models, name="playground-models"),
+    path("playground/parameters/", pages.parameters, name="playground-parameters"),
+    path("playground/quote/", pages.quote, name="playground-quote"),
+    path("playground/snippets/", snippets.snippets, name="playground-snippets"),
+    path("playground/fill/", pages.fill, name="playground-fill"),
+    path("playground/prompts/", prompts.prompts, name="playground-prompts"),
+    path("playground/presets/save/", presets.save, name="preset-save"),
+    path("playground/presets/<uuid:preset_id>/", presets.edit, name="preset-edit"),
+    path("playground/presets/<uuid:preset_id>/delete/", presets.delete, name="preset-delete"),
+    path("playground/presets/<uuid:preset_id>/restore/", presets.restore, name="preset-restore"),
+    path("playground/references/", references.references, name="playground-references"),
+    path("playground/references/<str:value>/thumbnail/", references.thumbnail, name="reference-thumbnail"),
+    path("generations/status/", results.status, name="generations-status"),
     path("generations/<uuid:generation_id>/", pages.generation, name="generation"),
     path("generations/<uuid:generation_id>/image/", pages.image, name="generation-image"),
     path("generations/<uuid:generation_id>/thumbnail/", pages.thumbnail, name="generation-thumbnail"),
+    path("generations/<uuid:generation_id>/sample/", samples.use, name="generation-sample"),
+    path("generations/<uuid:generation_id>/cancel/", results.cancel, name="generation-cancel"),
+    path("generations/<uuid:generation_id>/base/", results.against_base, name="generation-base"),
+    path("compare/", results.compare, name="compare"),
+    path("finetune/<slug:name>/samples/make/", samples.make, name="samples-make"),
+    path("generations/<uuid:generation_id>/star/", history.star, name="generation-star"),
+    path("generations/<uuid:generation_id>/delete/", history.delete_one, name="generation-delete"),
+    path("playground/history/", history.history, name="history"),
+    path("playground/history/delete/", history.delete, name="history-delete"),
+    path("playground/history/download/", history.download, name="history-download"),
+    path("playground/retention/", retention.retention, name="retention"),
+    path("playground/grid/", grids.new, name="grid-new"),
+    path("playground/grid/price/", grids.price, name="grid-price"),
+    path("playground/grid/<uuid:grid_id>/", grids.grid, name="grid"),
+    path("playground/grid/<uuid:grid_id>/sheet.png", grids.sheet, name="grid-sheet"),
+    path("playground/grid/<uuid:grid_id>/<int:row>/<int:column>/again/", grids.again, name="grid-again"),
+    path("playground/grid/<uuid:grid_id>/<int:row>/<int:column>/recommend/", grids.recommend, name="grid-recommend"),
     path("usage/", usage.usage, name="usage"),
     path("usage.csv", usage.download, name="usage-csv"),
 ]
-sample_urlpatterns = [
+outer_urlpatterns = [
+    path("playground/", pages.follow_link, name="playground-link"),
     path("samples/<uuid:generation_id>.<str:extension>", pages.sample, name="sample"),
 ]

@@ -13,15 +13,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from dashboard.bfl.schemas import Status
 from dashboard.billing import services as billing
-from playground import queries, references, samples
+from finetunes.services import uses
+from playground import queries, sample_filling, samples
+from playground.inputs import strength_of
 from playground.models import ENDS, Generation, State
 from playground.providers.base import Outcome, Provider, ProviderError, get_provider
+from playground.references import stored
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ NO_ANSWER = "The provider did not finish in time."
 DIED = "The server could not hand this job over."
 LOST = "The provider lost this job several times."
 BAD_SAMPLE = "The provider sent something that is not an image."
+CANCELLED = "Cancelled."
 
 
 class Kind(StrEnum):
@@ -101,7 +106,8 @@ def finish(generation_id: UUID) -> list[Step]:
         return []
     except ProviderError as error:
         return _fail_or_fetch_again(generation, error)
-    _complete(generation, image, thumbnail)
+    if not _complete(generation, image, thumbnail):
+        _discard(generation_id, image, thumbnail)
     return []
 
 
@@ -112,7 +118,13 @@ def sweep() -> list[Step]:
     steps: list[Step] = []
     for generation_id, state in overdue.values_list("pk", "state")[:BATCH]:
         steps += _attend(generation_id, State(state), now)
+    sample_filling.sweep()
     return steps
+
+
+def cancel(generation: Generation) -> bool:
+    """Ends what still waits to be handed over; False where a worker took it, or it has ended."""
+    return _end(generation, State.QUEUED, Status.ERROR, {"error": CANCELLED})
 
 
 def reclaim() -> None:
@@ -126,7 +138,7 @@ def reclaim() -> None:
 
 
 def _body(generation: Generation) -> dict[str, Any]:
-    body: dict[str, Any] = {**generation.inputs, **references.as_sent(generation.references)}
+    body: dict[str, Any] = {**generation.inputs, **stored.as_sent(generation.references)}
     if generation.upstream_finetune_id:
         body["finetune_id"] = generation.upstream_finetune_id
     return body
@@ -234,17 +246,40 @@ def _fail_or_fetch_again(generation: Generation, error: ProviderError) -> list[S
 
 
 @transaction.atomic
-def _complete(generation: Generation, image: str, thumbnail: str) -> None:
+def _complete(generation: Generation, image: str, thumbnail: str) -> bool:
     now = timezone.now()
-    if _move(generation.pk, State.FETCHING, State.READY, finished_at=now, image=image, thumbnail=thumbnail):
-        billing.settle(generation.pk)
+    if not _move(generation.pk, State.FETCHING, State.READY, finished_at=now, image=image, thumbnail=thumbnail):
+        return False
+    billing.settle(generation.pk)
+    _tell_sample(generation.pk)
+    return True
+
+
+def _discard(generation_id: UUID, *names: str) -> None:
+    """Files of a step that outlived its lease: another ended the generation, which may be deleted since."""
+    kept = Generation.objects.filter(pk=generation_id).values_list("image", "thumbnail").first() or ()
+    for name in set(names).difference(kept):
+        default_storage.delete(name)
 
 
 @transaction.atomic
-def _end(generation: Generation, state: State, status: Status, details: dict[str, Any] | None) -> None:
-    """Any end but Ready: nothing is charged."""
-    if _move(generation.pk, state, ENDS[status], finished_at=timezone.now(), details=details):
-        billing.release(generation.pk)
+def _end(generation: Generation, state: State, status: Status, details: dict[str, Any] | None) -> bool:
+    """Any end but Ready: nothing is charged, and no image counted. True for the caller who ended it."""
+    if generation.finetune_id:
+        uses.hold(generation.finetune_id)
+    if not _move(generation.pk, state, ENDS[status], finished_at=timezone.now(), details=details):
+        return False
+    billing.release(generation.pk)
+    _tell_sample(generation.pk)
+    if generation.finetune_id:
+        strength = strength_of(generation.inputs)
+        uses.give_back(generation.finetune_id, generation.organization_id, strength, generation.created_at)
+    return True
+
+
+def _tell_sample(generation_id: UUID) -> None:
+    """Robust: the generation ended whatever becomes of a sample that waits for it; the sweeper comes for those too."""
+    transaction.on_commit(lambda: sample_filling.attend(generation_id), robust=True)
 
 
 def _move(generation_id: UUID, before: State, after: State, **fields: Any) -> bool:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from dashboard.organizations.access import get_membership
 from dashboard.organizations.roles import Permission, roles_that_may
 from finetunes.queries import find_example
-from playground.snippets import curl_snippet
+from finetunes.snippets import curl_snippet
 
 
 @login_required

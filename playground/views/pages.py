@@ -1,61 +1,125 @@
 """The Playground's pages: the form, a generation, its image, and the signed door for samples."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from dashboard.bfl.errors import error_body
 from dashboard.bfl.signatures import is_signed
-from dashboard.billing.queries import balance_of
-from dashboard.lib.credits import as_text
 from dashboard.lib.errors import DashboardError, NotFoundError
 from dashboard.lib.htmx import render_page, wants_fragment
+from dashboard.lib.stored_images import extension_of, send_image
 from dashboard.organizations.access import get_membership
-from dashboard.organizations.models import Membership, Organization
-from dashboard.organizations.roles import Permission
-from playground import queries, services
-from playground.access import get_generation
-from playground.forms import GenerateForm
+from dashboard.organizations.models import Membership, User
+from dashboard.organizations.queries import memberships_of
+from dashboard.organizations.roles import Permission, may
+from dashboard.organizations.shell import last_membership
+from playground import queries
+from playground.access import get_generation, named_preset
+from playground.forms.generate import GenerateForm
+from playground.forms.quotes import quote_of
 from playground.models import Generation
-from playground.results import extension_of, send_image
+from playground.queries.history import earlier_cursor
+from playground.reuse import read_link, take
+from playground.services import generating, presets
+from playground.views.references import take_files
+from playground.views.results import name_download, send_with_parameters
 
+TEMPLATE = "playground/playground.html"
 EXPIRED = "This link has expired or was changed. Ask get_result for a fresh one."
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
 def playground(request: HttpRequest, org_id: str) -> HttpResponse:
-    membership = get_membership(request, org_id, Permission.GENERATE)
+    """The form and the latest results. A role that may not generate sees the form, the price and why it can't run."""
     if request.method == "POST":
-        return _generate(request, membership)
-    initial = {key: request.GET[key] for key in GenerateForm.base_fields if key in request.GET}
-    form = GenerateForm(initial=initial, caller=membership.organization)
-    return render_page(request, "playground/playground.html", _page(form, membership.organization), fragment="form")
+        return _generate(request, get_membership(request, org_id, Permission.GENERATE))
+    membership = get_membership(request, org_id, Permission.SEE_CATALOG)
+    preset = named_preset(membership, request.GET)
+    link = read_link(membership, presets.fill_link(preset, request.GET) if preset else request.GET)
+    form = GenerateForm.from_link(link.query, caller=membership.organization)
+    context = _page(form, membership) | {"gone": link.gone, "preset": preset}
+    return render_page(request, TEMPLATE, context, fragment="form")
+
+
+@login_required
+@require_POST
+def fill(request: HttpRequest, org_id: str) -> HttpResponse:
+    """The form that was sent, with what its address takes from a result (`from`, `take`); all else stays in it."""
+    membership = get_membership(request, org_id, Permission.GENERATE)
+    link = take(membership, request.GET, request.POST)
+    form = GenerateForm.from_link(link.query, caller=membership.organization)
+    context = _page(form, membership) | {"gone": link.gone}
+    response = render(request, f"{TEMPLATE}#form", context)
+    return trigger_client_event(response, "form-filled", _told(form, link.taken), after="settle")
+
+
+def _told(form: GenerateForm, taken: Iterable[str]) -> dict[str, str]:
+    """What the page says of the fields that were filled in, and the ID of what gets the focus."""
+    fields = [form[name] for name in taken if name in form.fields]
+    if not fields:
+        return {"words": "", "focus": "gone"}
+    labels = [str(field.label).lower() for field in fields]
+    place = next((field for field in fields if field.name == "prompt"), fields[0])
+    return {
+        "words": f"{len(labels)} fields" if len(labels) > 2 else " and ".join(labels),
+        "focus": str(place.id_for_label),
+    }
+
+
+@login_required
+@require_safe
+def follow_link(request: HttpRequest) -> HttpResponse:
+    """A link that was copied: into the organization that it names for its members, for others into their own."""
+    assert isinstance(request.user, User)
+    query = request.GET.copy()
+    asked = query.pop("organization", [""])[-1]
+    memberships = {membership.organization.org_id: membership for membership in memberships_of(request.user)}
+    if not memberships:
+        return redirect("home")
+    membership = memberships.get(asked) or last_membership(request, list(memberships.values()))
+    url = reverse("playground", args=[membership.organization.org_id])
+    return redirect(f"{url}?{query.urlencode()}")
 
 
 def _generate(request: HttpRequest, membership: Membership) -> HttpResponse:
-    form = GenerateForm(request.POST, caller=membership.organization)
+    given, refusals = take_files(request, membership)
+    form = GenerateForm(given, caller=membership.organization)
+    if refusals:
+        form.add_error("references", refusals)
     if not form.is_valid():
         return _refuse(request, membership, form, status=422)
     try:
-        generation = services.generate(membership.organization, form.endpoint, form.inputs, user=membership.user)
+        made = generating.generate_all(membership.organization, form.endpoint, form.jobs, user=membership.user)
     except DashboardError as error:
-        form.add_error(error.field if error.field in form.fields else None, error.message)
+        form.tell(error)
         return _refuse(request, membership, form, status=error.status)
-    if not wants_fragment(request):
-        return HttpResponseRedirect(_url_of(generation), status=303)
-    return _card(request, generation, is_new=True)
+    if wants_fragment(request):
+        context = {"made": made[::-1], "is_running": True, "is_fragment": True}
+        return render(request, "playground/made.html", context)
+    url = _url_of(made[0]) if len(made) == 1 else reverse("playground", args=[membership.organization.org_id])
+    return HttpResponseRedirect(url, status=303)
 
 
 def _refuse(request: HttpRequest, membership: Membership, form: GenerateForm, *, status: int) -> HttpResponse:
     """The form again with its errors, in place of the form rather than among the results."""
-    context = _page(form, membership.organization)
-    response = render_page(request, "playground/playground.html", context, fragment="form", status=status)
+    response = render_page(request, TEMPLATE, _page(form, membership), fragment="form", status=status)
     response["HX-Retarget"] = "#generate"
     response["HX-Reswap"] = "outerHTML"
     return response
@@ -63,12 +127,20 @@ def _refuse(request: HttpRequest, membership: Membership, form: GenerateForm, *,
 
 @login_required
 @require_safe
-def price(request: HttpRequest, org_id: str) -> HttpResponse:
-    """What the form as it stands would cost, and what would be left."""
-    membership = get_membership(request, org_id, Permission.GENERATE)
-    form = GenerateForm(request.GET, caller=membership.organization)
-    context = {"form": form, **_price(form, membership.organization)}
-    return render_page(request, "playground/playground.html", context, fragment="price")
+def parameters(request: HttpRequest, org_id: str) -> HttpResponse:
+    """What of the form depends on the model, for the one that was just picked; with what stands in the form."""
+    membership = get_membership(request, org_id, Permission.SEE_CATALOG)
+    form = GenerateForm.from_link(read_link(membership, request.GET).query, caller=membership.organization)
+    return render(request, "playground/parameters.html", {"form": form})
+
+
+@login_required
+@require_POST
+def quote(request: HttpRequest, org_id: str) -> HttpResponse:
+    """The price of the form as it stands, and why it can't run. A POST, for prompts are too long for an address."""
+    membership = get_membership(request, org_id, Permission.SEE_CATALOG)
+    form = GenerateForm(read_link(membership, request.POST).query, caller=membership.organization)
+    return render(request, "playground/quote.html", {"form": form, "quote": quote_of(form, membership)})
 
 
 @login_required
@@ -79,16 +151,21 @@ def generation(request: HttpRequest, org_id: str, generation_id: UUID) -> HttpRe
     return _card(request, get_generation(membership.organization, generation_id))
 
 
-def _card(request: HttpRequest, generation: Generation, *, is_new: bool = False) -> HttpResponse:
-    context = {"generation": generation, "is_new": is_new}
+def _card(request: HttpRequest, generation: Generation) -> HttpResponse:
+    context = {"generation": generation, "is_running": generation.is_open}
     return render_page(request, "playground/generation.html", context, fragment="card")
 
 
 @login_required
 @require_safe
-def image(request: HttpRequest, org_id: str, generation_id: UUID) -> FileResponse:
+def image(request: HttpRequest, org_id: str, generation_id: UUID) -> StreamingHttpResponse:
+    """As it was stored, or with its parameters inside (`metadata`); shown, or saved by a speaking name (`download`)."""
     membership = get_membership(request, org_id, Permission.GENERATE)
-    return _send(str(get_generation(membership.organization, generation_id).image))
+    found = get_generation(membership.organization, generation_id)
+    response = send_with_parameters(found) if request.GET.get("metadata") else _send(str(found.image))
+    if request.GET.get("download"):
+        name_download(response, found)
+    return response
 
 
 @login_required
@@ -118,21 +195,18 @@ def _send(name: str) -> FileResponse:
         raise NotFoundError("There is no such image, or it is not finished yet.") from None
 
 
-def _page(form: GenerateForm, organization: Organization) -> dict[str, Any]:
+def _page(form: GenerateForm, membership: Membership) -> dict[str, Any]:
+    generations = (
+        queries.recent_generations(membership.organization) if may(membership.role, Permission.GENERATE) else []
+    )
     return {
         "form": form,
-        "generations": queries.recent_generations(organization),
-        **_price(form, organization),
+        "generations": generations,
+        "is_running": any(generation.is_open for generation in generations),
+        "earlier": earlier_cursor(membership.organization, membership.user, generations),
+        "quote": quote_of(form, membership),
+        "presets": presets.shelves_of(membership) if may(membership.role, Permission.GENERATE) else [],
     }
-
-
-def _price(form: GenerateForm, organization: Organization) -> dict[str, Any]:
-    """`cost_text` and `left_text` for the form as it stands; nothing while finetune or size can't be priced."""
-    cost = form.cost()
-    if cost is None:
-        return {}
-    left = balance_of(organization) - cost
-    return {"cost_text": as_text(cost), "left_text": as_text(max(left, 0)), "is_short": left < 0}
 
 
 def _url_of(generation: Generation) -> str:

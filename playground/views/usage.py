@@ -14,8 +14,8 @@ from dashboard.lib.errors import InvalidInputError
 from dashboard.lib.htmx import render_page
 from dashboard.organizations.access import get_membership
 from dashboard.organizations.roles import Permission
-from playground.forms import DAYS, UsageForm
-from playground.usage import COLUMNS, Sums, csv_rows, read_usage
+from playground.forms.usage import DAYS, UsageForm
+from playground.queries.usage import COLUMNS, Sums, csv_rows, read_usage
 
 REFUSED = "The days in this address are not understood. Choose them on the usage page."
 # Units of the drawing, which the page stretches to its own width.

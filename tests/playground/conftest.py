@@ -10,10 +10,11 @@ from pytest_django.fixtures import Settings
 from dashboard.bfl.endpoints import BY_NAME
 from dashboard.organizations.models import Organization
 from dashboard.sandbox.server import Sandbox
-from playground import services, workflow
+from playground import workflow
 from playground.inputs import parse
 from playground.models import Generation
 from playground.providers.base import get_provider
+from playground.services import generating
 from playground.workflow import Kind, Step
 
 RUN_SECONDS = 10
@@ -32,7 +33,7 @@ def submit_one(caller: Organization, finetune_id: str, prompt: str = "TOK in the
     """One queued generation on klein 4B, through the service."""
     endpoint = BY_NAME[str(given.pop("endpoint", "flux-2-klein-4b-finetuned"))]
     inputs = parse(endpoint, {"finetune_id": finetune_id, "prompt": prompt, "width": 64, "height": 64, **given})
-    return services.generate(caller, endpoint, inputs)
+    return generating.generate(caller, endpoint, inputs)
 
 
 def run_steps(generation: Generation) -> Generation:

@@ -17,11 +17,12 @@ from dashboard.billing.services import InsufficientCreditsError
 from dashboard.lib.errors import NotFoundError
 from finetunes.models import Grant
 from finetunes.services import catalog
-from playground import references, workflow
+from playground import workflow
 from playground.inputs import InvalidFieldsError
 from playground.models import Generation, State
-from playground.references import as_sent
-from playground.services import WrongEndpointError
+from playground.references import stored
+from playground.references.stored import as_sent
+from playground.services.generating import WrongEndpointError
 from tests.conftest import Cast
 from tests.factories import make_finetune, make_organization
 from tests.playground.conftest import submit_one
@@ -57,13 +58,13 @@ def test_recipient_calls_by_owner_and_name_and_pays_alone(cast: Cast) -> None:
 def test_finetune_that_is_deleted_meanwhile_is_not_found_and_nothing_is_held(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = references.store
+    original = stored.store
 
     def store_and_delete(*args: Any) -> Any:
         catalog.delete_finetune(cast.finetune)
         return original(*args)
 
-    monkeypatch.setattr(references, "store", store_and_delete)
+    monkeypatch.setattr(stored, "store", store_and_delete)
     with pytest.raises(NotFoundError):
         submit_one(cast.organization, "ink-portrait")
     assert not Generation.objects.exists()

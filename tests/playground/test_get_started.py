@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from dashboard.organizations.models import Membership, Organization
 from dashboard.organizations.roles import Role
 from finetunes.models import Finetune
-from playground.snippets import curl_snippet
+from finetunes.snippets import curl_snippet
 from tests.conftest import Cast, log_in
 from tests.factories import make_finetune, make_member, make_organization
 from tests.test_readme_example import example

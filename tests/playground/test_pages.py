@@ -12,7 +12,7 @@ from tests.factories import make_finetune, make_member, make_organization
 from tests.playground.conftest import run_steps, submit_one
 
 HTMX = {"HX-Request": "true"}
-FIELDS = {"finetune": "ink-portrait", "prompt": "TOK in the rain", "width": "64", "height": "64", "seed": "5"}
+FIELDS = {"model": "ink-portrait", "prompt": "TOK in the rain", "width": "64", "height": "64", "seed": "5"}
 
 
 def url(cast: Cast, path: str = "playground/") -> str:
@@ -55,10 +55,10 @@ def test_post_with_htmx_answers_with_the_card_alone(cast: Cast, creator: Client)
 def test_card_asks_again_until_done_and_then_no_more(cast: Cast, creator: Client, sandbox: Any) -> None:
     generation = submit_one(cast.organization, "ink-portrait")
     card = url(cast, f"generations/{generation.id}/")
-    assert "hx-trigger" in creator.get(card, headers=HTMX).content.decode()
+    assert "data-running" in creator.get(card, headers=HTMX).content.decode()
     run_steps(generation)
     done = creator.get(card, headers=HTMX).content.decode()
-    assert "hx-trigger" not in done
+    assert "data-running" not in done
     assert "Your image is ready." in done
     for path in ("image/", "thumbnail/"):
         image = creator.get(card + path)
@@ -71,15 +71,15 @@ def test_card_of_a_failed_generation_says_not_charged(cast: Cast, creator: Clien
     generation = run_steps(submit_one(cast.organization, "ink-portrait", f"TOK {marker}"))
     done = creator.get(url(cast, f"generations/{generation.id}/"), headers=HTMX).content.decode()
     assert "Not charged." in done
-    assert "hx-trigger" not in done
+    assert "data-running" not in done
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"prompt": " "}, "Write what the image should show."),
-        ({"finetune": ""}, "Pick a finetune."),
-        ({"finetune": "nothing"}, "not one of the available choices"),
+        ({"model": ""}, "Pick a model."),
+        ({"model": "nothing"}, "has no such finetune"),
         ({"finetune_strength": "3"}, "Use 2 or less."),
         ({"seed": "many"}, "Enter a whole number"),
         ({"width": "20"}, "Width: Use 64 or more."),
@@ -110,8 +110,8 @@ def test_short_of_credits_is_told_in_the_form(db: None) -> None:
 
 def test_price_follows_the_form_before_a_prompt_is_written(cast: Cast, creator: Client) -> None:
     def price(**fields: str) -> str:
-        query = {"finetune": "ink-portrait", **fields}
-        return creator.get(url(cast, "playground/price/"), query, headers=HTMX).content.decode()
+        data = {"model": "ink-portrait", **fields}
+        return creator.post(url(cast, "playground/quote/"), data, headers=HTMX).content.decode()
 
     assert "1.4 credits" in price(width="1024", height="1024")
     assert "1.5 credits" in price(width="2048", height="1024")
@@ -119,11 +119,32 @@ def test_price_follows_the_form_before_a_prompt_is_written(cast: Cast, creator: 
     assert "64 px or more" in price(width="9000", height="9000")
 
 
-def test_organization_without_finetunes_is_told_what_to_do(db: None) -> None:
+def test_organization_without_finetunes_runs_a_base_model(db: None, sandbox: Any) -> None:
     fresh = make_organization("Fresh")
-    page = log_in(make_member(fresh).user).get(f"/o/{fresh.org_id}/playground/").content.decode()
-    assert "No finetune yet" in page
-    assert "Add a finetune" in page
+    client = log_in(make_member(fresh).user)
+    page = client.get(f"/o/{fresh.org_id}/playground/").content.decode()
+    assert "/v1/flux-2-klein-4b<" in page
+    assert "finetune_strength" not in page
+    data = {"model": "/v1/flux-2-klein-4b", "prompt": "a pier", "width": "64", "height": "64"}
+    assert client.post(f"/o/{fresh.org_id}/playground/", data, headers=HTMX).status_code == 200
+    generation = run_steps(Generation.objects.get())
+    assert (generation.endpoint_name, generation.finetune, generation.status) == ("flux-2-klein-4b", None, "Ready")
+
+
+def test_batch_is_held_as_one_and_its_seeds_count_on(cast: Cast, creator: Client) -> None:
+    response = creator.post(url(cast), {**FIELDS, "count": "3"}, headers=HTMX)
+    assert response.content.decode().count("<article") == 3
+    made = Generation.objects.order_by("inputs__seed")
+    assert [generation.inputs["seed"] for generation in made] == [5, 6, 7]
+    assert balance_of(cast.organization) == 100_000 - sum(generation.cost for generation in made)
+
+
+def test_role_that_may_not_generate_sees_the_form_and_why(cast: Cast) -> None:
+    viewer = log_in(cast.viewer.user)
+    page = viewer.get(url(cast)).content.decode()
+    assert "Your role, Viewer, may look but not generate." in page
+    assert viewer.post(url(cast), FIELDS).status_code == 403
+    assert not Generation.objects.exists()
 
 
 def test_results_are_the_organizations_own(cast: Cast) -> None:
@@ -142,7 +163,7 @@ def test_page_needs_the_same_queries_for_one_and_for_many(
     for number in range(30):
         make_finetune(cast.organization, f"more-{number}")
     creator.get(url(cast))  # the first request of a minute also notes that the session is in use
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         creator.get(url(cast))
 
 

@@ -17,7 +17,7 @@ from dashboard.lib.periods import NO_DATE, TURNED
 from dashboard.organizations.models import Membership
 from dashboard.organizations.services.keys import mint_api_key
 from playground.models import Generation, State
-from playground.usage import TOP, Period, Sums, _of, read_usage
+from playground.queries.usage import TOP, Period, Sums, _of, read_usage
 from tests.conftest import Cast, log_in
 
 HTMX = {"HX-Request": "true"}

@@ -1,0 +1,1 @@
+"""What is made out of finished images: contact sheets, archives, copies with their parameters inside."""

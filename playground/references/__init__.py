@@ -1,0 +1,1 @@
+"""Reference images: where they lie, how a form names them, how they come in."""

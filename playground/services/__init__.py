@@ -1,0 +1,1 @@
+"""Commands that people and programs give on generations."""

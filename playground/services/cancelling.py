@@ -1,0 +1,38 @@
+"""Cancelling: a generation that still waits is called back, by who asked for it or an Administrator."""
+
+from dashboard.lib.errors import DashboardError, ForbiddenError
+from dashboard.organizations.models import Membership
+from dashboard.organizations.roles import Role
+from playground import workflow
+from playground.models import Generation, State
+
+
+class TooLateError(DashboardError):
+    """The provider has the generation, or it has ended."""
+
+    code = "too_late"
+    status = 409
+
+
+def may_cancel(member: Membership, generation: Generation) -> bool:
+    """Whether it can work, for this member: what the button stands for."""
+    return generation.state == State.QUEUED and _is_for(member, generation)
+
+
+def cancel(generation: Generation, *, by: Membership) -> None:
+    """Ends it uncharged. Raises ForbiddenError for another's, TooLateError for what no longer waits."""
+    if generation.state == State.QUEUED and not _is_for(by, generation):
+        raise ForbiddenError("Somebody else asked for this image. They can cancel it, and so can an Administrator.")
+    if generation.state != State.QUEUED or not workflow.cancel(generation):
+        raise TooLateError(_why_late(generation))
+
+
+def _is_for(member: Membership, generation: Generation) -> bool:
+    return member.role == Role.ADMINISTRATOR or generation.user_id == member.user_id
+
+
+def _why_late(generation: Generation) -> str:
+    generation.refresh_from_db(fields=["state"])
+    if generation.is_open:
+        return "The provider has this image already: it can't be called back, and is charged when it is ready."
+    return "This image is finished: there is nothing left to cancel."
