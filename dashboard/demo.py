@@ -23,9 +23,11 @@ from dashboard.organizations.services.members import add_member
 from dashboard.organizations.services.organizations import create_organization
 from finetunes.checkpoints.writer import write_lora
 from finetunes.models import Finetune
-from finetunes.queries import has_name
+from finetunes.queries import find_named
 from finetunes.services.catalog import add_finetune, publish_official
+from finetunes.services.editing import edit_finetune
 from finetunes.services.grants import grant
+from finetunes.services.labels import set_tags
 from finetunes.services.uploads import receive
 
 FILE_NAME = "demo.json"
@@ -90,6 +92,10 @@ class Lora:
     base_model: BaseModel
     precision: Precision
     trigger_phrase: str
+    description: str
+    strength: str
+    prompts: tuple[str, ...]
+    tags: tuple[str, ...]
     granted: bool = False
     official: bool = False
 
@@ -103,9 +109,39 @@ OWNER = Cast(
 RECIPIENT = Cast("Bureau Delta", "bureau-delta.example", 250, (Role.ADMINISTRATOR, Role.CREATOR))
 PENNILESS = Cast("Studio Zero", "studio-zero.example", 0, (Role.ADMINISTRATOR,))
 LORAS = (
-    Lora("nordic-light", BaseModel.KLEIN_4B, Precision.FP8, "nordic light style"),
-    Lora("velvet-noir", BaseModel.KLEIN_9B_KV, Precision.BF16, "velvet noir portrait", granted=True),
-    Lora("paper-cut", BaseModel.KLEIN_9B, Precision.FP8, "paper cut collage", official=True),
+    Lora(
+        "nordic-light",
+        BaseModel.KLEIN_4B,
+        Precision.FP8,
+        "nordic light style",
+        "Low sun, long shadows and **cold blues**: a style for landscapes and streets.\n\n"
+        "- Works best with wide scenes\n- Faces stay as the base model draws them",
+        "0.9",
+        ("nordic light style, a harbour at dawn", "nordic light style, a cabin under tall pines"),
+        ("style", "landscape"),
+    ),
+    Lora(
+        "velvet-noir",
+        BaseModel.KLEIN_9B_KV,
+        Precision.BF16,
+        "velvet noir portrait",
+        "Portraits with one warm lamp and a dark room around it.",
+        "1",
+        ("velvet noir portrait, a singer between two songs",),
+        ("portrait", "style"),
+        granted=True,
+    ),
+    Lora(
+        "paper-cut",
+        BaseModel.KLEIN_9B,
+        Precision.FP8,
+        "paper cut collage",
+        "Layered paper with visible edges. Ask for *few* objects; it fills the rest itself.",
+        "1.1",
+        ("paper cut collage, a fox in a birch wood",),
+        ("style",),
+        official=True,
+    ),
 )
 
 
@@ -175,9 +211,10 @@ def _complete(data_dir: Path, demo: Demo) -> Demo:
 
 
 def _add_lora(lora: Lora, owner: Organization, administrator: User, recipient: str) -> DemoFinetune:
-    if not has_name(owner, lora.name):
+    if not find_named(owner, lora.name):
         _upload(lora, owner, administrator)
     finetune = Finetune.objects.owned_by(owner).get(name=lora.name)
+    _describe(lora, finetune)
     if lora.granted:
         grant(finetune, recipient, granted_by=administrator)
     if lora.official:
@@ -205,6 +242,16 @@ def _upload(lora: Lora, owner: Organization, administrator: User) -> None:
         trigger_phrase=lora.trigger_phrase,
         created_by=administrator,
     )
+
+
+def _describe(lora: Lora, finetune: Finetune) -> None:
+    changes = {
+        "description": lora.description,
+        "recommended_strength": lora.strength,
+        "example_prompts": list(lora.prompts),
+    }
+    edit_finetune(finetune, changes)
+    set_tags(finetune.organization, finetune, lora.tags)
 
 
 def _new_password() -> str:

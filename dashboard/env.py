@@ -72,6 +72,11 @@ class Env(BaseSettings):
         None, description="The upstream: BFL's API or a server that speaks it. Default: the sandbox."
     )
     BFL_API_KEY: SecretStr | None = Field(None, description="The key for BFL_API_URL.")
+    UPSTREAM_ORGANIZATIONS: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="IDs, separated by commas, of the organizations whose finetunes may stand for those of the "
+        "upstream's account. Default: every organization.",
+    )
     S3_BUCKET: str | None = Field(None, description="Bucket for checkpoints and images. Default: DATA_DIR/files.")
     S3_ENDPOINT_URL: HttpUrl | None = Field(None, description="An S3-compatible server. Default: AWS.")
     S3_REGION: str | None = Field(None, description="The bucket's region. Default: the AWS configuration's.")
@@ -105,9 +110,9 @@ class Env(BaseSettings):
     )
     LOG_LEVEL: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
 
-    @field_validator("ALLOWED_HOSTS", mode="before")
+    @field_validator("ALLOWED_HOSTS", "UPSTREAM_ORGANIZATIONS", mode="before")
     @classmethod
-    def split_hosts(cls, value: Any) -> Any:
+    def split_list(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("LOG_LEVEL")

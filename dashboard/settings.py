@@ -222,6 +222,9 @@ DEFAULT_FROM_EMAIL = ENV.EMAIL_FROM
 BFL_API_URL = ENV.upstream_url
 BFL_API_KEY = ENV.BFL_API_KEY.get_secret_value() if ENV.BFL_API_KEY else "sandbox"
 SANDBOX_PORT = ENV.SANDBOX_PORT
+# It knows every finetune by its name; an account elsewhere has finetunes of its own, whose names are given out here.
+UPSTREAM_IS_SANDBOX = ENV.BFL_API_URL is None
+UPSTREAM_ORGANIZATIONS = ENV.UPSTREAM_ORGANIZATIONS
 PROVIDERS = {"bfl": "playground.providers.bfl.BflProvider"}
 
 # Without Redis the broker lives and dies with the one process; the database is the truth either way.
@@ -236,7 +239,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "playground.tasks.sweep", "schedule": 5.0},
     "sweep-uploads": {"task": "finetunes.tasks.sweep", "schedule": 300.0},
+    "empty-trash": {"task": "finetunes.tasks.empty_trash", "schedule": 300.0},
     "clear-deleted-finetunes": {"task": "finetunes.tasks.clear_deleted", "schedule": 300.0},
+    "sweep-expired-generations": {"task": "playground.tasks.sweep_expired", "schedule": 3600.0},
+    "sweep-references": {"task": "playground.tasks.sweep_references", "schedule": 3600.0},
+    "sweep-sample-files": {"task": "finetunes.tasks.sweep_sample_files", "schedule": 86400.0},
+    "sweep-reference-files": {"task": "playground.tasks.sweep_reference_files", "schedule": 86400.0},
     "clear-deleted-generations": {"task": "playground.tasks.clear_deleted", "schedule": 300.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.data_dir / "celerybeat-schedule")

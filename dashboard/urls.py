@@ -8,7 +8,7 @@ from dashboard.billing.api import router as billing_router
 from dashboard.views import home
 from finetunes.api import router as finetunes_router
 from playground.api import router as playground_router
-from playground.urls import sample_urlpatterns
+from playground.urls import outer_urlpatterns
 
 handler400 = "dashboard.views.bad_request"
 handler403 = "dashboard.views.forbidden"
@@ -33,5 +33,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:org_id>/", include("finetunes.urls")),
     path("o/<slug:org_id>/", include("playground.urls")),
     path("v1/", api.urls),
-    *sample_urlpatterns,
+    *outer_urlpatterns,
 ]

@@ -19,6 +19,7 @@ READ_SECONDS = 30
 MAX_JSON_BYTES = 1 << 20
 MAX_SAMPLE_BYTES = 64 << 20
 CHUNK_BYTES = 1 << 16
+ID_KEYS = ("finetune_id", "id", "name")
 # Only reads are repeated here: a submission that may have been accepted is for the caller to decide about.
 RETRY = Retry(
     total=2,
@@ -44,9 +45,12 @@ class _Session(requests.Session):
 class BflClient:
     """Raises UpstreamError for every failure, permanent where the same request would fail again."""
 
-    def __init__(self, base_url: str, api_key: str, *, connections: int = 32) -> None:
+    def __init__(
+        self, base_url: str, api_key: str, *, connections: int = 32, read_seconds: float = READ_SECONDS
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.api_key = api_key
+        self.read_seconds = read_seconds
         self.session = _Session()
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, max_retries=RETRY)
         self.session.mount("http://", adapter)
@@ -68,6 +72,23 @@ class BflClient:
         except ValidationError:
             raise UpstreamError("unreadable result", status=200, permanent=False) from None
 
+    def my_finetunes(self) -> list[str]:
+        """The ids of the account's finetunes, in the server's order. What is no id is left out."""
+        body = self._json(self._request("GET", f"{self.base_url}/v1/my_finetunes"))
+        listed = body.get("finetunes") if isinstance(body, dict) else body
+        if not isinstance(listed, list):
+            raise UpstreamError("unreadable list of finetunes", status=200, permanent=False)
+        return list(dict.fromkeys(found for entry in listed if (found := _id_of(entry))))
+
+    def finetune_details(self, finetune_id: str) -> dict[str, Any]:
+        """What the server tells of one of them; which keys there are is the server's choice."""
+        url = f"{self.base_url}/v1/finetune_details"
+        body = self._json(self._request("GET", url, params={"finetune_id": finetune_id}))
+        details = body.get("finetune_details", body) if isinstance(body, dict) else None
+        if not isinstance(details, dict):
+            raise UpstreamError("unreadable details of a finetune", status=200, permanent=False)
+        return details
+
     def download(self, sample_url: str) -> Iterator[bytes]:
         """The bytes of a sample in chunks, 64 MB at most."""
         total = 0
@@ -88,7 +109,7 @@ class BflClient:
             if _origin(url) == _origin(self.base_url):  # the key is for this server and no other
                 headers["x-key"] = self.api_key
             response = self.session.request(
-                method, url, headers=headers, timeout=(CONNECT_SECONDS, READ_SECONDS), stream=True, **options
+                method, url, headers=headers, timeout=(CONNECT_SECONDS, self.read_seconds), stream=True, **options
             )
         except ValueError:  # requests' InvalidURL, InvalidSchema and their kin are ValueErrors too
             raise UpstreamError("no usable URL", permanent=True) from None
@@ -118,6 +139,13 @@ class BflClient:
             return json.loads(body)
         except (ValueError, RecursionError):
             raise UpstreamError("an answer that is not JSON", status=response.status_code, permanent=False) from None
+
+
+def _id_of(entry: Any) -> str:
+    """BFL lists strings; other servers list objects."""
+    if isinstance(entry, dict):
+        entry = next((entry[key] for key in ID_KEYS if entry.get(key)), "")
+    return entry.strip() if isinstance(entry, str) else ""
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -17,6 +17,11 @@ class BaseModel(StrEnum):
     def label(self) -> str:
         return BASE_MODEL_LABELS[self]
 
+    @property
+    def license(self) -> str:
+        """The licence of its weights, which binds what is made of them."""
+        return LICENSES[self]
+
 
 BASE_MODEL_LABELS = {
     BaseModel.KLEIN_4B: "FLUX.2 [klein] 4B",
@@ -24,6 +29,15 @@ BASE_MODEL_LABELS = {
     BaseModel.KLEIN_9B_KV: "FLUX.2 [klein] 9B (KV-cached)",
     BaseModel.KLEIN_BASE_4B: "FLUX.2 [klein] Base 4B",
     BaseModel.KLEIN_BASE_9B: "FLUX.2 [klein] Base 9B",
+}
+APACHE = "Apache-2.0"
+NON_COMMERCIAL = "FLUX Non-Commercial License"
+LICENSES = {
+    BaseModel.KLEIN_4B: APACHE,
+    BaseModel.KLEIN_9B: NON_COMMERCIAL,
+    BaseModel.KLEIN_9B_KV: NON_COMMERCIAL,
+    BaseModel.KLEIN_BASE_4B: APACHE,
+    BaseModel.KLEIN_BASE_9B: NON_COMMERCIAL,
 }
 
 
@@ -46,13 +60,17 @@ class Family(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One path under /v1. `base_model` and `precision` are set where a finetune picks the endpoint by them."""
+    """One path under /v1. `base_model` and `precision` are set where a finetune picks the endpoint by them.
+
+    `label` is set where it runs without a finetune: what a person picks.
+    """
 
     name: str
     family: Family
     price_key: str
     base_model: BaseModel | None = None
     precision: Precision | None = None
+    label: str = ""
 
     @property
     def path(self) -> str:
@@ -75,11 +93,13 @@ FINETUNED_ENDPOINTS = (
 )
 ENDPOINTS = (
     *FINETUNED_ENDPOINTS,
-    Endpoint("flux-2-klein-4b", Family.KLEIN, "klein-4b"),
-    Endpoint("flux-2-klein-9b", Family.KLEIN, "klein-9b"),
+    Endpoint("flux-2-klein-4b", Family.KLEIN, "klein-4b", label=BaseModel.KLEIN_4B.label),
+    Endpoint("flux-2-klein-9b", Family.KLEIN, "klein-9b", label=BaseModel.KLEIN_9B.label),
     Endpoint("flux-pro-1.1-ultra-finetuned", Family.ULTRA_FINETUNED, "ultra"),
 )
+BASE_ENDPOINTS = tuple(endpoint for endpoint in ENDPOINTS if endpoint.label)
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
 BY_SERVING = {(endpoint.base_model, endpoint.precision): endpoint for endpoint in FINETUNED_ENDPOINTS}
 
 

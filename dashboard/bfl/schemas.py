@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -17,6 +17,7 @@ SIDE_STEP = 16
 MAX_PROMPT_CHARS = 100_000
 MAX_URL_CHARS = 2083
 KLEIN_IMAGES = ("input_image", "input_image_2", "input_image_3", "input_image_4")
+ULTRA_IMAGES = ("image_prompt",)
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -72,6 +73,8 @@ class Prompted(BaseModel):
 class KleinInputs(Prompted):
     """FLUX.2 [klein], BFL's `Flux2KleinInputs`: up to four reference images, sides of 64 and more, 4 MP at most."""
 
+    image_fields: ClassVar[tuple[str, ...]] = KLEIN_IMAGES
+
     input_image: Image = None
     input_image_2: Image = None
     input_image_3: Image = None
@@ -101,7 +104,7 @@ class KleinInputs(Prompted):
     @property
     def images(self) -> dict[str, str]:
         """The reference images that were sent, by field."""
-        return {field: image for field in KLEIN_IMAGES if (image := getattr(self, field))}
+        return {field: image for field in self.image_fields if (image := getattr(self, field))}
 
 
 class Finetuned(BaseModel):
@@ -117,6 +120,8 @@ class KleinFinetunedInputs(KleinInputs, Finetuned):
 
 class UltraFinetunedInputs(Prompted, Finetuned):
     """BFL's `FinetuneFluxUltraInput`."""
+
+    image_fields: ClassVar[tuple[str, ...]] = ULTRA_IMAGES
 
     prompt: Text = Field("", max_length=MAX_PROMPT_CHARS)
     finetune_strength: float = Field(1.2, ge=0.0, le=2.0)

@@ -7,6 +7,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from django.core.files.base import ContentFile
 from storages.backends.s3 import S3Storage
+from storages.utils import clean_name
 
 PART_BYTES = 8 * 2**20
 # Parts at a time; each stands in memory while it is sent, and as many again wait for their turn.
@@ -40,6 +41,19 @@ class BucketStorage(S3Storage):  # type: ignore[misc]  # it comes without types
         if options.get("endpoint_url"):
             options["client_config"] = _client(strange=True)
         super().__init__(**options)
+
+    def open_range(self, name: str, first: int, last: int) -> Any:
+        """To read from and to close: these bytes as they come, where `open` fetches the whole before the first one.
+
+        Raises FileNotFoundError.
+        """
+        key = self._normalize_name(clean_name(name))
+        try:
+            return self.bucket.Object(key).get(Range=f"bytes={first}-{last}")["Body"]
+        except ClientError as error:
+            if str(error.response["Error"]["Code"]) in ("404", "NoSuchKey"):
+                raise FileNotFoundError(name) from None
+            raise
 
     def find_fault(self) -> str:
         """Why files could not be kept there, in one line that names the setting; empty where all is well."""

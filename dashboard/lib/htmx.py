@@ -1,7 +1,8 @@
 """The one place that decides whether a request wants a fragment or the whole page, and answers accordingly."""
 
+import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -30,14 +31,54 @@ def render_page(
 def leave_form(request: HttpRequest, url: str, *, refresh: str) -> HttpResponse:
     """After a POST that worked, on to `url`.
 
-    A form in a dialog over another page closes the dialog and loads `url` into `refresh` on that page.
+    A form in a dialog over another page closes the dialog and loads `url` into `refresh` on that page, whose address
+    stays unless it is `url` with another query.
     """
     if not wants_fragment(request):
         return redirect(url)
-    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
-    if urlsplit(htmx.current_url or "").path == request.path:
+    current = _page_of(request).path
+    if current == request.path:
         return HttpResponseClientRedirect(url)
-    return trigger_client_event(HttpResponseLocation(url, target=refresh, swap="outerHTML"), "dialog:close")
+    response = HttpResponseLocation(url, target=refresh, swap="outerHTML")
+    if current != urlsplit(url).path:
+        _without_push(response)
+    return trigger_client_event(response, "dialog:close")
+
+
+def leave_for_list(request: HttpRequest, url: str, *, refresh: str, elsewhere: str = "") -> HttpResponse:
+    """After a POST by which the page of a thing ended or moved: back to the list at `url`.
+
+    Where that list is the page already, it closes the dialog over it and loads `refresh` anew as it is filtered and
+    paged. From any other page the browser goes to the list, or to `elsewhere`.
+    """
+    if not wants_fragment(request):
+        return redirect(elsewhere or url)
+    current = _page_of(request)
+    if current.path != urlsplit(url).path:
+        return HttpResponseClientRedirect(elsewhere or url)
+    same = f"{current.path}?{current.query}" if current.query else current.path
+    response = HttpResponseLocation(same, target=refresh, swap="outerHTML")
+    return trigger_client_event(_without_push(response), "dialog:close")
+
+
+def stands_on(request: HttpRequest, url: str) -> bool:
+    """Whether the page that sent this, from a dialog over it or from within, is the one at `url`."""
+    return _page_of(request).path == urlsplit(url).path
+
+
+def _page_of(request: HttpRequest) -> SplitResult:
+    """The address of the page that sent this; that of no page where a header says what can be no address."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    try:
+        return urlsplit(htmx.current_url or "")
+    except ValueError:
+        return urlsplit("")
+
+
+def _without_push(response: HttpResponse) -> HttpResponse:
+    """django-htmx has no argument for it."""
+    response["HX-Location"] = json.dumps({**json.loads(response["HX-Location"]), "push": "false"})
+    return response
 
 
 def render_toast(request: HttpRequest, template: str, context: dict[str, Any], *, status: int) -> HttpResponse:

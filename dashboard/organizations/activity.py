@@ -128,13 +128,18 @@ def _kind_of_actor(event: AuditEvent) -> ActorKind:
         return ActorKind.PERSON
     if event.api_key_id:
         return ActorKind.KEY
-    if event.action in ABROAD:
+    if event.action in ABROAD or _is_told(event):
         return ActorKind.ORGANIZATION
     if event.actor == OPERATOR:
         return ActorKind.OPERATOR
     if event.actor.endswith("…)"):
         return ActorKind.KEY
     return ActorKind.PERSON if "@" in event.actor else ActorKind.SERVER
+
+
+def _is_told(event: AuditEvent) -> bool:
+    """A change of limits stands in both logs; the owner's names the recipient."""
+    return event.action == Action.GRANT_CHANGED and "recipient" not in event.details
 
 
 def _facts(details: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -41,6 +41,12 @@ def record_for_each(
     AuditEvent.objects.bulk_create(events, batch_size=BATCH)
 
 
+def record_of_each(organization: Organization, action: Action, subjects: Iterable[str], *, actor: Actor) -> None:
+    """A line of each subject in one log, in few statements."""
+    events = [_build(organization, action, subject, actor, {}) for subject in subjects]
+    AuditEvent.objects.bulk_create(events, batch_size=BATCH)
+
+
 def _build(
     organization: Organization, action: Action, subject: str, who: Actor, details: dict[str, str | int]
 ) -> AuditEvent:

@@ -10,12 +10,13 @@ from django.http import FileResponse
 from PIL import Image, ImageOps
 
 from dashboard.lib.errors import InvalidInputError, NotFoundError
+from dashboard.lib.jpeg_scans import has_too_many_scans
+from dashboard.lib.stored_images import FORMATS, format_of
 from dashboard.organizations.models import Organization
 
 MAX_BYTES = 2 * 2**20
 MAX_SIDE = 4096
 SIDE = 256
-FORMATS = ("PNG", "JPEG", "WEBP")
 FOLDER = "avatars"
 CONTENT_TYPE = "image/webp"
 NO_PICTURE = "This is not a whole PNG, JPEG or WebP picture. Choose another file."
@@ -29,9 +30,12 @@ def draw(file: "File[Any]") -> bytes:
     if file.size > MAX_BYTES:
         raise _refusal(f"The file has {file.size / 2**20:.1f} MB; 2 MB is the most.")
     file.seek(0)
+    content = io.BytesIO(file.read(MAX_BYTES + 1))
     try:
-        with Image.open(io.BytesIO(file.read(MAX_BYTES + 1)), formats=FORMATS) as picture:
+        with Image.open(content, formats=FORMATS) as picture:
             _check_size(*picture.size)
+            if format_of(picture) == "JPEG" and has_too_many_scans(content):
+                raise _refusal(NO_PICTURE)
             picture.load()
             return _encode(ImageOps.exif_transpose(picture))
     except InvalidInputError:

@@ -1,9 +1,11 @@
 """Reads: a person's organizations, and the organization behind an API key."""
 
+from datetime import datetime
+
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Min, OuterRef, QuerySet
 
 from dashboard.lib.ids import digest_secret
 from dashboard.organizations.models import (
@@ -32,6 +34,12 @@ def find_membership(user: User, org_id: str) -> Membership | None:
 
 def find_organization(org_id: str) -> Organization | None:
     return Organization.objects.live().filter(org_id=org_id).first()
+
+
+def first_made_at() -> datetime | None:
+    """When the first organization was made; no file from before belongs to this database."""
+    found: datetime | None = Organization.objects.aggregate(first=Min("created_at"))["first"]
+    return found
 
 
 def is_live(key: ApiKey) -> bool:

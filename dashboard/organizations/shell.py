@@ -35,7 +35,9 @@ class Group:
     sections: tuple[Section, ...]
 
 
-PLAYGROUND = Section("playground", "Playground", "sparkles", Permission.GENERATE, ("generation",))
+PLAYGROUND = Section(
+    "playground", "Playground", "sparkles", Permission.GENERATE, ("generation", "history", "retention")
+)
 FINETUNES = Section(
     "finetunes", "Finetunes", "adjustments-horizontal", Permission.SEE_CATALOG, ("finetune", "version"), is_beta=True
 )

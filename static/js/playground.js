@@ -1,112 +1,85 @@
-// The Playground's comforts: everything here has a plain form underneath that works without it.
+// The Playground's form: whether it can run, why not, and running it.
 (() => {
   "use strict";
 
+  const OFFLINE = "You are offline. Nothing is lost: it can run once the connection is back.";
+  const NO_PROMPT = "Write what the image should show.";
+
   const form = () => document.getElementById("generate");
   const field = (name) => form()?.elements.namedItem(name);
-  const priceChanged = () => document.body.dispatchEvent(new Event("price-changed"));
+  const run = () => form()?.querySelector("[data-run]");
+  const changed = () => document.body.dispatchEvent(new Event("price-changed"));
 
-  // --- Trigger phrase: inserted on pick, replaced on switching, never doubled --------------------------------
+  // --- Why it can't run: the first of what is wrong ------------------------------------------------------------
 
-  let inserted = "";
-
-  const pickedOption = () => field("finetune")?.selectedOptions[0];
-  const triggerOf = (option) => option?.dataset.trigger ?? "";
-  const contains = (text, phrase) => text.toLowerCase().includes(phrase.toLowerCase());
-
-  function insertTrigger() {
-    const prompt = field("prompt");
-    const phrase = triggerOf(pickedOption());
-    if (inserted && inserted !== phrase) {
-      prompt.value = prompt.value.startsWith(inserted) ? prompt.value.slice(inserted.length).replace(/^[,\s]+/, "") : prompt.value;
-    }
-    inserted = "";
-    if (phrase && !contains(prompt.value, phrase)) {
-      prompt.value = prompt.value ? `${phrase}, ${prompt.value}` : `${phrase} `;
-      inserted = phrase;
-    }
-    showTrigger();
+  function wrongParameter() {
+    const control = [...document.querySelectorAll("#parameters [name]")].find(({ validity }) => validity.customError);
+    return control && { sentence: control.validationMessage, field: control.name };
   }
 
-  function showTrigger() {
-    const note = form()?.querySelector("[data-trigger-note]");
-    if (!note) return;
-    const phrase = triggerOf(pickedOption());
-    const present = contains(field("prompt").value, phrase);
-    note.hidden = !phrase;
-    note.classList.toggle("trigger-present", present);
-    note.querySelector("[data-insert-trigger]").textContent = phrase;
-    note.querySelector("[data-trigger-state]").textContent = present ? "is in the prompt." : "is missing from the prompt: the finetune may not show.";
+  function reasonOf() {
+    if (!navigator.onLine) return { sentence: OFFLINE };
+    const told = document.getElementById("reason")?.dataset;
+    const wrong = wrongParameter();
+    // What the server said of a size is about the one before, once another is wrong here.
+    if (told && !(wrong && told.field === wrong.field)) return { sentence: told.reason, field: told.field, isTold: true };
+    if (wrong) return wrong;
+    return field("prompt").value.trim() ? null : { sentence: NO_PROMPT, field: "prompt" };
   }
 
-  function showPicked() {
-    const name = form()?.querySelector("[data-endpoint-name]");
-    if (name && pickedOption()) name.textContent = pickedOption().dataset.endpoint;
+  function show() {
+    if (!field("prompt")) return;
+    const reason = reasonOf();
+    const place = document.getElementById("run-reason");
+    const words = reason && !reason.isTold ? reason.sentence : "";
+    place.hidden = !words;
+    const told = document.getElementById("reason");
+    if (told) told.hidden = Boolean(words); // one reason at a time
+    place.classList.remove("is-told");
+    place.querySelector("span").textContent = words;
+    if (reason) run().setAttribute("aria-disabled", "true");
+    else run().removeAttribute("aria-disabled");
   }
 
-  // --- Strength, seed, size ----------------------------------------------------------------------------------
-
-  function showStrength() {
-    const range = form()?.querySelector("[data-strength-range]");
-    const number = field("finetune_strength");
-    if (range && number.value !== "") range.value = number.value;
+  // To those who see, and to those who listen; and to the field that can change it.
+  function tell({ sentence, field: name }) {
+    for (const place of form().querySelectorAll(".run-reason")) place.classList.add("is-told");
+    const announcement = document.getElementById("announcement");
+    announcement.textContent = "";
+    setTimeout(() => { announcement.textContent = sentence; });
+    const control = name && field(name);
+    // Scripts may have laid a button over it.
+    const place = control && !control.checkVisibility() ? control.closest(".field").querySelector("button:not([hidden])") : control;
+    (place || run()).focus();
+    if (place) place.closest(".field").scrollIntoView({ block: "nearest" });
   }
 
-  function showSize() {
-    const size = `${field("width")?.value}x${field("height")?.value}`;
-    for (const button of form()?.querySelectorAll("[data-size]") ?? []) {
-      button.setAttribute("aria-pressed", String(button.dataset.size === size));
-    }
-  }
+  // --- Running -----------------------------------------------------------------------------------------------
 
-  function pickSize(size) {
-    [field("width").value, field("height").value] = size.split("x");
-    showSize();
-    priceChanged();
-  }
+  document.addEventListener("submit", (event) => {
+    if (event.target !== form() || (event.submitter && !event.submitter.matches("[data-run]"))) return;
+    const reason = reasonOf();
+    if (!reason) return;
+    event.preventDefault();
+    event.stopPropagation(); // htmx would generate
+    tell(reason);
+  }, true);
 
-  function drawSeed() {
-    field("seed").value = crypto.getRandomValues(new Uint32Array(1))[0];
-  }
-
-  // --- Events ------------------------------------------------------------------------------------------------
-
-  document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-size], [data-dice], [data-insert-trigger]");
-    if (!target) return;
-    if (target.dataset.size) pickSize(target.dataset.size);
-    else if ("dice" in target.dataset) drawSeed();
-    else {
-      insertTrigger();
-      field("prompt").focus();
-    }
-  });
-
-  document.addEventListener("input", (event) => {
-    if (event.target.matches("[data-strength-range]")) field("finetune_strength").value = event.target.value;
-    else if (event.target === field("finetune_strength")) showStrength();
-    else if (event.target === field("prompt")) showTrigger();
-    else if (event.target === field("width") || event.target === field("height")) showSize();
-  });
-
-  document.addEventListener("change", (event) => {
-    if (event.target !== field("finetune")) return;
-    showPicked();
-    insertTrigger();
-  });
+  const ELSEWHERE = "form:not(#generate), a[href], [role=dialog], dialog";
+  const isBehindDialog = () => Boolean(document.querySelector(".modal.show, dialog[open]"));
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#generate")) {
-      event.preventDefault();
-      form().requestSubmit();
-    }
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing || event.repeat || event.defaultPrevented) return;
+    if (!run() || run().disabled || isBehindDialog() || event.target.closest?.(ELSEWHERE)) return;
+    event.preventDefault();
+    form().requestSubmit(run());
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.target !== form() || !event.detail.successful) return;
     form().querySelectorAll(".field-errors, .form-refusal").forEach((e) => e.remove());
     form().querySelectorAll("[aria-invalid]").forEach((e) => e.removeAttribute("aria-invalid"));
-    priceChanged();
+    changed();
     showNewest();
   });
 
@@ -116,52 +89,52 @@
     document.querySelector("#results .generation")?.scrollIntoView({ block: "nearest", behavior });
   }
 
-  document.addEventListener("htmx:load", (event) => {
-    if (event.target.matches(".generation-arrived")) priceChanged(); // a failure gave its hold back
-    if (event.target.id !== "generate") return;
-    prepare();
-    const refused = event.target.querySelector("#refusal, [aria-invalid=true]");
-    refused?.focus();
+  // --- The price: not asked for without a connection, nor read out again while it is the same --------------------
+
+  let quoted = "";
+
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "quote" && !navigator.onLine) event.preventDefault();
+  });
+  document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.target.id !== "quote" || detail.xhr.status !== 200) return;
+    if (detail.serverResponse === quoted) detail.shouldSwap = false;
+    quoted = detail.serverResponse;
   });
 
-  // --- A card that lost its connection asks again, and says so -----------------------------------------------
+  // --- Events --------------------------------------------------------------------------------------------------
 
-  const RETRY_MS = 3000;
+  document.addEventListener("input", ({ target }) => {
+    if (target.closest("#generate")) show();
+  });
+  document.body.addEventListener("parameters-checked", show);
+  document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target.id === "quote") show();
+  });
+  window.addEventListener("offline", show);
+  window.addEventListener("online", () => {
+    show();
+    changed();
+  });
 
-  function askAgain(event) {
-    const card = event.target.closest?.(".generation");
-    const status = event.detail.xhr?.status ?? 0;
-    if (!card || (status > 0 && status < 500)) return;
-    event.stopPropagation(); // the shell would tell it anew on every try
-    card.classList.add("generation-offline");
-    setTimeout(() => htmx.trigger(card, "retry"), RETRY_MS);
-  }
-  document.body.addEventListener("htmx:sendError", askAgain);
-  document.body.addEventListener("htmx:responseError", askAgain);
-
-  // --- Elapsed time ------------------------------------------------------------------------------------------
-
-  function tick() {
-    for (const time of document.querySelectorAll("time.elapsed")) {
-      const seconds = Math.max(0, (Date.now() - Date.parse(time.dataset.since)) / 1000);
-      time.textContent = `${Math.floor(seconds)} s`;
-    }
-  }
-  setInterval(tick, 500);
-  document.addEventListener("htmx:load", tick);
+  document.addEventListener("htmx:load", ({ target }) => {
+    if (target.matches(".generation-arrived")) changed(); // a failure gave its hold back
+    if (target.id === "parameters") changed();
+    if (target.id !== "generate") return;
+    quoted = "";
+    prepare();
+    target.querySelector("#refusal, [aria-invalid=true]")?.focus();
+  });
 
   // --- Start -------------------------------------------------------------------------------------------------
 
   function prepare() {
     if (!field("prompt")) return;
-    for (const enhanced of form().querySelectorAll("[data-presets], [data-dice], [data-strength-range], [data-shortcut]")) enhanced.hidden = false;
-    form().querySelector("[data-shortcut]").textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘↵" : "Ctrl ↵";
-    showPicked();
-    showStrength();
-    showSize();
-    showTrigger();
+    const shortcut = form().querySelector("[data-shortcut]");
+    shortcut.hidden = false;
+    shortcut.textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘↵" : "Ctrl ↵";
+    show();
   }
 
   prepare();
-  if (field("prompt") && !field("prompt").value) insertTrigger();
 })();

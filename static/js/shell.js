@@ -1,10 +1,12 @@
 // What every page can do: copy buttons, toasts, what htmx could not load, and the one dialog.
 (() => {
   const TOAST_MS = 7000;
+  const UNDO_MS = 30000;
   const COPIED_MS = 1800;
   const SENT_MS = 8000;
   const HEARD_MS = 150; // by then a screen reader watches the live region
   const toasts = document.getElementById("toasts");
+  const UNDO = "[data-toast=undo]";
 
   // --- Copy -------------------------------------------------------------------------------------------------
 
@@ -48,14 +50,29 @@
   function hideInTime(toast) {
     if (toast.matches(".toast-error, .toast-warning")) return;
     let timer;
-    const start = () => { timer = setTimeout(() => toast.remove(), TOAST_MS); };
-    const stop = () => clearTimeout(timer);
-    toast.addEventListener("pointerenter", stop);
-    toast.addEventListener("focusin", stop);
-    toast.addEventListener("pointerleave", start);
-    toast.addEventListener("focusout", start);
+    const ms = toast.matches(UNDO) ? UNDO_MS : TOAST_MS;
+    const start = () => { clearTimeout(timer); timer = setTimeout(hide, ms); };
+    const hide = () => (toast.matches(":hover, :focus-within") ? start() : toast.remove());
+    for (const left of ["pointerleave", "focusout"]) toast.addEventListener(left, start);
     start();
   }
+
+  // Whoever deleted something lost the focus with it, and finds the way back without a walk through the page.
+  function focusUndo() {
+    const toast = [...toasts.querySelectorAll(`${UNDO}:not([data-offered])`)].pop();
+    if (!toast) return false;
+    toast.dataset.offered = "";
+    toast.querySelector("button").focus({ preventScroll: true });
+    return true;
+  }
+
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    const toast = detail.elt.closest(UNDO);
+    if (!toast || !(detail.xhr.status < 400)) return; // htmx calls no answer with HX-Location successful
+    const hadFocus = toast.contains(document.activeElement) || document.activeElement === document.body;
+    toast.remove();
+    if (hadFocus) document.getElementById("main")?.focus({ preventScroll: true });
+  });
 
   new MutationObserver((changes) => {
     for (const change of changes) {
@@ -65,7 +82,11 @@
   // A live region speaks of what joins it, not of what it held when the page came.
   const arrived = [...toasts.querySelectorAll("[data-toast]")];
   arrived.forEach((toast) => toast.remove());
-  setTimeout(() => toasts.append(...arrived), HEARD_MS);
+  setTimeout(() => {
+    toasts.append(...arrived);
+    window.htmx?.process(toasts); // it may have been through the page while they were away
+    if (document.activeElement === document.body) focusUndo();
+  }, HEARD_MS);
 
   document.addEventListener("click", (event) => {
     event.target.closest("[data-toast-close]")?.closest("[data-toast]").remove();
@@ -105,6 +126,7 @@
 
   // --- A button that is disabled while it sends loses the focus; it gets it back --------------------------------
 
+  const LATE_MS = 100; // a busy browser takes the focus from what was disabled only at its next frame
   let sender = null;
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
     const active = document.activeElement;
@@ -112,9 +134,15 @@
   });
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (!detail.elt.contains(sender)) return;
-    if (sender.isConnected && document.activeElement === document.body) sender.focus({ preventScroll: true });
+    const button = sender;
     sender = null;
+    giveBack(button);
+    setTimeout(() => giveBack(button), LATE_MS);
   });
+
+  function giveBack(button) {
+    if (button.isConnected && document.activeElement === document.body) button.focus({ preventScroll: true });
+  }
 
   // --- What a list shows after a filter, a tab or a page of it, said and not only seen ---------------------------
 
@@ -125,24 +153,31 @@
   document.body.append(said);
 
   let held = null; // the part of the page that had the focus and is swapped
+  let heldPager = ""; // by its name, where the focus was in one: the last page has no Next
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     held = detail.target.contains(document.activeElement) ? detail.target : null;
+    heldPager = held && document.activeElement.closest(".pages")?.getAttribute("aria-label");
   });
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
-    if (held === detail.target && document.activeElement === document.body) focusFallback();
+    if (held === detail.target && document.activeElement === document.body) {
+      const pager = heldPager && document.querySelector(`.pages[aria-label="${CSS.escape(heldPager)}"] a`);
+      if (pager) pager.focus({ preventScroll: true });
+      else focusFallback();
+    }
     held = null;
     const list = document.getElementById(detail.target.id);
     if (list?.tagName === "SECTION" && detail.requestConfig.elt.closest(BROWSING)) said.textContent = wordsFor(list);
   });
 
   function wordsFor(list) {
-    const rows = list.querySelectorAll("tbody tr, .log-line").length;
+    const rows = list.querySelectorAll("tbody tr:not([hidden]), .log-line").length;
     return list.querySelector(".empty-card h2")?.textContent ?? (rows ? `${rows} shown` : "");
   }
 
   // What was removed cannot have the focus back; it goes where the next of its kind is made, or to the page's top.
   function focusFallback() {
     const isInDialog = Boolean(document.querySelector("#dialog.show"));
+    if (!isInDialog && focusUndo()) return;
     const onPage = document.querySelector("[data-dialog-opener]") ?? document.getElementById("main");
     const place = isInDialog ? document.getElementById("dialog") : onPage;
     place?.focus({ preventScroll: true });

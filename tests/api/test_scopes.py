@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from ninja import Router
 from ninja.testing import TestClient
 
 from dashboard.api.wire import create_api
+from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS
+from dashboard.lib.errors import ForbiddenError
 from dashboard.organizations.models import ApiKey
 from dashboard.organizations.roles import Scope
 from dashboard.organizations.services.keys import mint_api_key, rotate_api_key
@@ -74,6 +76,16 @@ def test_every_call_is_refused_without_a_key_but_those_that_need_none() -> None:
         (operation.url_name, *operation.methods) for operation in _operations() if not operation.auth_callbacks
     }
     assert open_calls == {("get_result", "GET"), ("uploads", "OPTIONS"), ("upload", "OPTIONS")}
+
+
+def test_no_call_that_changes_something_takes_a_key_for_reading(cast: Cast) -> None:
+    _, secret = mint_api_key(cast.organization, "look", scope=Scope.READ)
+    request = RequestFactory(headers={"x-key": secret}).post("/")
+    changing = [operation for operation in _operations() if not {"GET", "OPTIONS"} & set(operation.methods)]
+    assert len(changing) > len(FINETUNED_ENDPOINTS)
+    for operation in changing:
+        with pytest.raises(ForbiddenError):
+            operation.auth_callbacks[0](request)
 
 
 def _operations() -> list[Any]:

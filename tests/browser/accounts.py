@@ -10,13 +10,13 @@ _cookies: dict[tuple[Path, str], dict[str, str]] = {}
 
 
 def log_in(page: Page, up: RunningUp, email: str = "administrator@atelier") -> str:
-    """By the form, into the Playground; the org_id that the account belongs to."""
+    """By the form, to the page that the role begins with; the org_id that the account belongs to."""
     user = next(user for user in up.demo["users"] if user["email"].startswith(email))
     page.goto(up.base_url)
     page.locator("input[name=login]").fill(user["email"])
     page.locator("input[name=password]").fill(user["password"])
     page.get_by_role("button", name="Log in", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Playground")
+    expect(page.locator("#user-menu")).to_be_attached()
     return user["org_id"]
 
 

@@ -83,7 +83,7 @@ def _walk_afterwards(page: Page, up: RunningUp, org_id: str, folder: Path, name:
     steps.choose(dialog, steps.write_good(folder))
     expect(dialog.locator("[data-same-weights]")).to_be_visible(timeout=steps.WAIT_MS)
     visit("duplicate")
-    page.goto(f"{up.base_url}/o/{org_id}/finetune/{name}/")
+    page.goto(f"{up.base_url}/o/{org_id}/finetune/{name}/checkpoint/")
     visit("page")
     page.get_by_role("link", name="Replace checkpoint").click()
     expect(page.get_by_role("dialog")).to_be_visible()

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page
 
-MOST_STOPS = 150
+MOST_STOPS = 500
 # Radios of one name are one stop, and arrows move between them.
 CONTROLS = """() => {
     const seen = new Set();

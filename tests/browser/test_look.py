@@ -13,6 +13,13 @@ from tests.running import RunningUp
 PAGES = {
     "get started": "/o/{org_id}/get-started/",
     "playground": "/o/{org_id}/playground/",
+    "history": "/o/{org_id}/playground/history/?who=all",
+    "history, nothing matches": "/o/{org_id}/playground/history/?q=nothing-like-it",
+    "retention": "/o/{org_id}/playground/retention/",
+    "playground, a link to what is lacking": "/o/{org_id}/playground/?model=gone&width=20&prompt=a+pier",
+    "compare": "/o/{org_id}/compare/",
+    "sweep": "/o/{org_id}/playground/grid/?prompt=a+pier",
+    "sweep that cannot run": "/o/{org_id}/playground/grid/?across_values=0..9&down=seed",
     "API keys": "/o/{org_id}/keys/",
     "create API key": "/o/{org_id}/keys/create/",
     "members": "/o/{org_id}/members/",
@@ -28,9 +35,23 @@ PAGES = {
     "activity, nothing matches": "/o/{org_id}/activity/?who=nobody",
     "catalog": "/o/{org_id}/finetunes/",
     "shared": "/o/{org_id}/finetunes/?tab=shared",
+    "catalog, filtered": "/o/{org_id}/finetunes/?q=style&precision=fp8&sort=used",
+    "catalog, nothing matches": "/o/{org_id}/finetunes/?q=nothing-like-it",
+    "catalog, no favourites": "/o/{org_id}/finetunes/?tab=shared&favourites=1",
     "finetune": "/o/{org_id}/finetune/nordic-light/",
+    "finetune, API example": "/o/{org_id}/finetune/nordic-light/api/",
+    "finetune, one field": "/o/{org_id}/finetune/nordic-light/fields/serving/",
+    "finetune, prompts": "/o/{org_id}/finetune/nordic-light/fields/example_prompts/",
+    "finetune, sharing": "/o/{org_id}/finetune/velvet-noir/sharing/",
+    "finetune, samples": "/o/{org_id}/finetune/nordic-light/samples/",
+    "make samples": "/o/{org_id}/finetune/nordic-light/samples/make/",
+    "finetune, usage": "/o/{org_id}/finetune/nordic-light/usage/",
+    "finetune, checkpoint": "/o/{org_id}/finetune/nordic-light/checkpoint/",
     "add finetune": "/o/{org_id}/finetunes/add/",
     "share": "/o/{org_id}/finetune/nordic-light/grants/",
+    "rename": "/o/{org_id}/finetune/nordic-light/rename/",
+    "delete": "/o/{org_id}/finetune/nordic-light/delete/",
+    "trash": "/o/{org_id}/finetunes/trash/",
     "replace checkpoint": "/o/{org_id}/finetune/nordic-light/versions/add/",
     "change password": "/account/password/change/",
     "e-mail": "/account/email/",
@@ -86,12 +107,17 @@ def test_pages_look_right_to_a_machine(page: Page, running_up: RunningUp, consol
 def test_results_and_refusals_look_right_to_a_machine(page: Page, running_up: RunningUp) -> None:
     enter(page, running_up, "administrator@atelier")
     for prompt in ("a pier", "a pier [error]", "a pier [slow 30]"):
-        page.get_by_label("Prompt").fill(prompt)
+        page.get_by_label("Prompt", exact=True).fill(prompt)
         page.get_by_role("button", name="Generate").click()
         page.locator("#results .generation").filter(has_text=prompt).first.wait_for()
     page.locator("#results .picture img").first.wait_for()
     page.get_by_text("Not charged.").first.wait_for()
-    page.get_by_label("Prompt").fill("")
-    page.get_by_role("button", name="Generate").click()
-    page.get_by_text("Write what the image should show.").wait_for()
+    page.get_by_label("Prompt", exact=True).fill("")
+    page.get_by_role("button", name="Generate").press("Enter")
+    page.get_by_text("Write what the image should show.").first.wait_for()
     check(page, "results")
+    page.locator("#results .generation:has(img) summary").first.click()
+    page.get_by_role("link", name="All details").first.click()
+    page.locator("#details").wait_for()
+    check(page, "generation")
+    walk(page, "generation")

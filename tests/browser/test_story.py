@@ -9,6 +9,7 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 
 from finetunes.checkpoints.writer import write_lora
 from tests.browser.accounts import enter, log_in
+from tests.browser.playground import pick_model, picked_model
 from tests.running import RunningUp
 
 WAIT_MS = 20_000
@@ -68,9 +69,9 @@ def test_newcomer_uploads_a_lora_and_sees_its_first_image(
     expect(row).to_contain_text("FLUX.2 [klein] 9B")
 
     page.get_by_role("link", name="Playground", exact=True).click()
-    page.get_by_label("Model").select_option("harbour-light")
+    pick_model(page, "harbour-light")
     expect(page.get_by_text("/v1/flux-2-klein-9b-finetuned")).to_be_visible()
-    prompt = page.get_by_label("Prompt")
+    prompt = page.get_by_label("Prompt", exact=True)
     expect(prompt).to_have_value(re.compile("HRBR"))
     prompt.press_sequentially(" a quiet harbour")
     before = credits(running_up, 0)
@@ -94,8 +95,8 @@ def test_recipient_uses_what_is_shared_and_pays_alone(
     expect(row).to_contain_text(finetune_id)
     expect(row).to_contain_text("Third party")
     row.get_by_role("link", name=re.compile("Playground")).click()
-    expect(page.get_by_label("Model")).to_have_value(finetune_id)
-    page.get_by_label("Prompt").press_sequentially("a portrait at night")
+    expect(picked_model(page)).to_have_value(finetune_id)
+    page.get_by_label("Prompt", exact=True).press_sequentially("a portrait at night")
     generate(page)
     expect(page.locator("#results .generation").first).to_contain_text(finetune_id)
     assert credits(running_up, 1) == pytest.approx(recipient - 1.5)
@@ -108,16 +109,16 @@ def test_wrong_prompt_is_told_at_the_field_and_nothing_is_lost(
 ) -> None:
     enter(page, running_up, "creator@atelier")
     page.get_by_label("Seed", exact=True).fill("42")
-    page.get_by_label("Prompt").fill(" ")
-    page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_text("Write what the image should show.")).to_be_visible()
-    expect(page.get_by_label("Prompt")).to_be_focused()
+    page.get_by_label("Prompt", exact=True).fill(" ")
+    page.get_by_role("button", name="Generate").press("Enter")
+    expect(page.get_by_text("Write what the image should show.").first).to_be_visible()
+    expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
     expect(page.get_by_label("Seed", exact=True)).to_have_value("42")
 
 
 def test_moderated_request_says_not_charged(page: Page, running_up: RunningUp, console_errors: list[str]) -> None:
     enter(page, running_up, "creator@atelier")
-    page.get_by_label("Prompt").fill("something [request moderated]")
+    page.get_by_label("Prompt", exact=True).fill("something [request moderated]")
     page.keyboard.press("Control+Enter")
     card = page.locator("#results .generation").first
     expect(card).to_contain_text("Not charged.", timeout=WAIT_MS)
@@ -128,18 +129,18 @@ def test_failure_gives_the_price_back_and_the_keyboard_its_place(
     page: Page, running_up: RunningUp, console_errors: list[str]
 ) -> None:
     enter(page, running_up, "administrator@bureau")
-    left = page.locator("#price .price-note").inner_text()
-    page.get_by_label("Prompt").fill("something [error]")
+    left = page.locator("#quote .price-note").inner_text()
+    page.get_by_label("Prompt", exact=True).fill("something [error]")
     button = page.get_by_role("button", name="Generate")
     button.press("Enter")
     expect(page.locator("#announcement")).to_contain_text("Not charged.", timeout=WAIT_MS)
     expect(button).to_be_focused()
-    expect(page.locator("#price .price-note")).to_have_text(left)
+    expect(page.locator("#quote .price-note")).to_have_text(left)
     assert console_errors == []
 
 
 def test_organization_without_credits_reads_why(page: Page, running_up: RunningUp) -> None:
     enter(page, running_up, "administrator@studio-zero")
-    page.get_by_label("Prompt").fill("anything")
-    page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_role("alert")).to_contain_text("Insufficient credits")
+    page.get_by_label("Prompt", exact=True).fill("anything")
+    page.get_by_role("button", name="Generate").press("Enter")
+    expect(page.locator("#announcement")).to_contain_text("Not enough credits")

@@ -36,7 +36,8 @@ pytestmark = pytest.mark.browser
 
 
 def is_listed(page: Page, name: str) -> None:
-    expect(page.get_by_role("row").filter(has_text=name)).to_be_visible(timeout=WAIT_MS)
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+    expect(row).to_be_visible(timeout=WAIT_MS)
 
 
 def test_upload_survives_a_killed_server_and_resends_at_most_one_chunk(page: Page, tmp_path: Path) -> None:

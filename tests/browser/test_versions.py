@@ -17,7 +17,7 @@ def test_next_version_goes_the_same_way(page: Page, running_up: RunningUp, tmp_p
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     org_id = sign_in(page, running_up)
-    page.goto(f"{running_up.base_url}/o/{org_id}/finetune/nordic-light/")
+    page.goto(f"{running_up.base_url}/o/{org_id}/finetune/nordic-light/checkpoint/")
     page.get_by_role("link", name="Replace checkpoint").click()
     dialog = page.get_by_role("dialog")
     choose(dialog, write_good(tmp_path))
@@ -29,7 +29,7 @@ def test_next_version_goes_the_same_way(page: Page, running_up: RunningUp, tmp_p
     choose(dialog, write_file(tmp_path / "next.safetensors", lora_shapes("flux2-klein-4b", rank=4)))
     dialog.get_by_role("button", name="Add version").click()
     expect(dialog).to_be_hidden(timeout=WAIT_MS)
-    expect(page.locator("#finetune")).to_contain_text("v2")
+    expect(page.locator(".panel")).to_contain_text("v2")
     assert patches.created == 1
     assert errors == []
 
@@ -37,7 +37,7 @@ def test_next_version_goes_the_same_way(page: Page, running_up: RunningUp, tmp_p
 def test_earlier_version_is_made_current_by_keyboard(page: Page, running_up: RunningUp) -> None:
     """Follows the test above, whose version is the current one."""
     org_id = sign_in(page, running_up)
-    page.goto(f"{running_up.base_url}/o/{org_id}/finetune/nordic-light/")
+    page.goto(f"{running_up.base_url}/o/{org_id}/finetune/nordic-light/checkpoint/")
     for label in ("v1", "v2"):
         page.get_by_role("button", name=f"Make {label} current").focus()
         page.keyboard.press("Enter")

@@ -1,6 +1,7 @@
 """Takes the README's pictures from a fresh `up`: `uv run python -m tests.pictures.take`."""
 
 import os
+import re
 import tempfile
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
 
 from tests.browser.chromium import CHROMIUM, FLAGS  # noqa: E402
 from tests.browser.dialog import choose, write_good  # noqa: E402
+from tests.browser.playground import pick_model  # noqa: E402
 from tests.running import RunningUp, running  # noqa: E402
 
 FOLDER = Path(__file__).parent
@@ -35,10 +37,13 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=1)
         log_in(page, up)
         fill_playground(page)
-        page.screenshot(path=FOLDER / "playground.png")
+        take_playground(page)
         page.get_by_role("link", name="Finetunes BETA").click()
         page.get_by_role("table").wait_for()
+        page.get_by_role("link", name="nordic-light", exact=True).click()
+        page.locator(".panel").wait_for()
         page.screenshot(path=FOLDER / "catalog.png")
+        page.get_by_role("link", name="nordic-light", exact=True).click()
         take_dialog(page, Path(folder))
         browser.close()
 
@@ -62,13 +67,29 @@ def take_dialog(page: Page, folder: Path) -> None:
     picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / "dialog.png", optimize=True)
 
 
+def take_playground(page: Page) -> None:
+    """From the top, with nothing open, a picked finetune that shows its cover, and a prompt to go on with."""
+    page.locator("#results .generation").first.get_by_role("button", name="Use as sample").click()
+    page.locator("#results .generation").first.get_by_role("link", name=re.compile("^Sample of")).wait_for()
+    page.goto(re.sub(r"\?.*", "", page.url) + f"?model={list(PROMPTS)[-1]}")
+    page.locator("#model-button .picker-cover[src]").wait_for()
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.fill(f"{prompt.input_value().strip()}, an owl in a snowy wood")
+    prompt.blur()
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=FOLDER / "playground.png", animations="disabled")
+
+
 def fill_playground(page: Page) -> None:
     """Two images a finetune, in landscape."""
     page.get_by_role("button", name="4:3").click()
     for finetune, prompts in PROMPTS.items():
-        page.get_by_label("Model").select_option(finetune)
+        pick_model(page, finetune)
+        expect(page.locator("[data-insert-trigger]")).to_contain_text(finetune.replace("-", " "))
         for prompt in prompts:
-            page.get_by_label("Prompt").fill(f"{page.locator('[data-insert-trigger]').inner_text()}, {prompt}")
+            page.get_by_label("Prompt", exact=True).fill(
+                f"{page.locator('[data-insert-trigger]').inner_text()}, {prompt}"
+            )
             page.get_by_role("button", name="Generate").click()
             page.locator("#results .generation").filter(has_text=prompt).wait_for()
     expect(page.locator("#results .picture img")).to_have_count(IMAGES, timeout=WAIT_MS)
