@@ -57,4 +57,5 @@ def walk(page: Page, name: str) -> None:
         assert focused["shows"], f"{name}: no focus ring on {focused['html']}"
         assert focused["isSeen"], f"{name}: the focus is on something invisible: {focused['html']}"
         stops += 1
+    expected = min(expected, page.evaluate(CONTROLS))  # a card that ends meanwhile loses its Cancel
     assert stops >= expected, f"{name}: Tab reached {stops} of {expected} controls"

@@ -1,7 +1,6 @@
 """Grids in a browser: from the Playground to cells that come by themselves, a strength, the sheet; and no scripts."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -14,16 +13,7 @@ from tests.running import RunningUp
 
 WAIT_MS = 30_000
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    assert [text for text in errors if "422" not in text] == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
 
 
 def test_sweep_from_the_playground_fills_by_itself(page: Page, running_up: RunningUp) -> None:

@@ -1,7 +1,6 @@
 """The main path by keyboard alone, with the tree and the words that a screen reader is given on the way."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -102,16 +101,7 @@ VIEWER = """
     - definition: 1.5 credits
 """
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    assert errors == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
 
 
 def has_a_place(page: Page) -> None:

@@ -73,15 +73,8 @@ OPEN_PAGES = {
     "provider, cancelled": "/account/3rdparty/login/cancelled/",
 }
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def console(page: Page) -> list[str]:
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
+EXPECTED_ERRORS = ("404",)
 
 
 def open_and_check(page: Page, up: RunningUp, name: str, path: str) -> None:
@@ -91,17 +84,15 @@ def open_and_check(page: Page, up: RunningUp, name: str, path: str) -> None:
     walk(page, name)
 
 
-def test_open_pages_look_right_to_a_machine(page: Page, running_up: RunningUp, console: list[str]) -> None:
+def test_open_pages_look_right_to_a_machine(page: Page, running_up: RunningUp) -> None:
     for name, path in OPEN_PAGES.items():
         open_and_check(page, running_up, name, path)
-    assert console == []
 
 
-def test_pages_look_right_to_a_machine(page: Page, running_up: RunningUp, console: list[str]) -> None:
+def test_pages_look_right_to_a_machine(page: Page, running_up: RunningUp) -> None:
     org_id = sign_in(page, running_up)
     for name, path in PAGES.items():
         open_and_check(page, running_up, name, path.format(org_id=org_id))
-    assert [text for text in console if "404" not in text] == []
 
 
 def test_results_and_refusals_look_right_to_a_machine(page: Page, running_up: RunningUp) -> None:

@@ -16,17 +16,7 @@ from tests.running import RunningUp
 MANY = 230
 FINGER = 44  # px
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    # A refusal is an answer, and a request that a later one overtakes is no failure.
-    assert [text for text in errors if "422" not in text and not text.startswith("htmx:")] == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,16 +15,8 @@ WAIT_MS = 20_000
 NORDIC, NOIR, PAPER, BASE = "nordic-light", "velvet-noir", "paper-cut", "/v1/flux-2-klein-4b"
 BIG_SEED = str(2**64 - 3)
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    assert [text for text in errors if "ERR_INTERNET_DISCONNECTED" not in text] == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
+EXPECTED_ERRORS = ("ERR_INTERNET_DISCONNECTED",)
 
 
 def open_form(page: Page, up: RunningUp, model: str = NORDIC, email: str = "administrator@atelier") -> None:

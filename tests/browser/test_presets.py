@@ -1,7 +1,6 @@
 """Presets in a browser: saved, laid in without a reload, replaced, renamed, deleted with Undo; also without scripts."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -10,16 +9,7 @@ from tests.browser.accounts import enter, sign_in
 from tests.browser.look import EACH_ONCE, check, check_part
 from tests.running import RunningUp
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    assert [text for text in errors if "422" not in text] == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
 
 
 def open_menu(page: Page) -> Locator:

@@ -1,7 +1,6 @@
 """Reference images in a browser: laid in by every way, ordered, removed, used from results, and without scripts."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
 
@@ -33,16 +32,8 @@ EVENT = """([kind, target, text]) => {
     }, "image/png"));
 }"""
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    assert [text for text in errors if "422" not in text and "500" not in text and "abort" not in text.lower()] == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
+EXPECTED_ERRORS = ("500", "abort")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -15,16 +14,7 @@ from tests.running import RunningUp
 
 WAIT_MS = 20_000
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    assert [text for text in errors if "409" not in text] == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
 
 
 def generate(page: Page, prompt: str, seed: str = "") -> Locator:

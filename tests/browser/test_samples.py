@@ -1,7 +1,6 @@
 """Samples in a browser: a pair that appears by itself, an image of the Playground, and what a recipient sees."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,16 +12,7 @@ from tests.running import RunningUp
 WAIT_MS = 20_000
 LORA = "velvet-noir"
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    assert errors == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
 
 
 def tab(up: RunningUp, org_id: str, finetune_id: str = LORA) -> str:

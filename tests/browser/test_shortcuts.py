@@ -1,7 +1,5 @@
 """The Playground by keys: earlier prompts, and the list of all shortcuts."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -11,16 +9,8 @@ from tests.running import RunningUp
 
 WAIT_MS = 20_000
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def nothing_breaks(page: Page) -> Iterator[None]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield
-    assert [text for text in errors if "503" not in text] == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
+EXPECTED_ERRORS = ("503",)
 
 
 def prompt_of(page: Page) -> Locator:

@@ -1,12 +1,11 @@
 """Second factors in a browser: an app's codes, a recovery code, and a passkey, which Chromium has in software."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.keyboard import walk
 from tests.browser.look import EACH_ONCE, check
@@ -23,22 +22,7 @@ AUTHENTICATOR = {
     "automaticPresenceSimulation": True,
 }
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def console_errors(page: Page) -> Iterator[list[str]]:
-    """Of the content security policy among others; a test ends with none."""
-    found: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            found.append(message.text)
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    yield found
-    assert found == []
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("console_errors")]
 
 
 def code_of(secret: str) -> str:
@@ -98,7 +82,7 @@ def enrol(page: Page, url: str, user: dict[str, Any]) -> tuple[str, str]:
     return secret, page.locator(".account-codes code").first.inner_text()
 
 
-def test_two_factor_enrol_and_log_in(page: Page, running_up: RunningUp, console_errors: list[str]) -> None:
+def test_two_factor_enrol_and_log_in(page: Page, running_up: RunningUp) -> None:
     user, url = person(running_up, "administrator@studio-zero"), running_up.base_url
     enter_password(page, url, user)
     expect(page.get_by_role("heading", level=1)).to_have_text("Playground")
@@ -127,7 +111,7 @@ def test_two_factor_enrol_and_log_in(page: Page, running_up: RunningUp, console_
     expect(page.get_by_text("Your password alone opens your account.")).to_be_visible()
 
 
-def test_passkey_is_added_and_logs_in(page: Page, running_up: RunningUp, console_errors: list[str]) -> None:
+def test_passkey_is_added_and_logs_in(page: Page, running_up: RunningUp) -> None:
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
