@@ -7,9 +7,10 @@ from uuid import UUID
 from django.conf import settings
 from ninja import Router
 
-from dashboard.bfl.endpoints import BASE_ENDPOINTS, FINETUNED_ENDPOINTS, Endpoint
+from dashboard.bfl.endpoints import ENDPOINTS, Endpoint
+from dashboard.bfl.inputs import Inputs
 from dashboard.bfl.prices import megapixels
-from dashboard.bfl.schemas import Inputs, Result, Sample, Status, Submission, inputs_of
+from dashboard.bfl.schemas import Result, Status, Submission, WebhookSubmission
 from dashboard.bfl.signatures import sign_path
 from dashboard.lib.credits import as_number
 from dashboard.organizations.access import ApiRequest, keys_that_may
@@ -23,21 +24,26 @@ from playground.services import generating
 router = Router()
 
 
-def _submission(generation: Generation) -> Submission:
-    sizes = [reference.get("size") for reference in generation.references]
-    return Submission(
-        id=str(generation.id),
-        polling_url=f"{settings.BASE_URL}/v1/get_result?id={generation.id}",
-        cost=as_number(generation.cost),
-        input_mp=input_megapixels(sizes),
-        output_mp=megapixels(generation.width, generation.height),
-    )
+def _submission(generation: Generation) -> Submission | WebhookSubmission:
+    """`AsyncResponse`; with a webhook, the union that both kinds of client read."""
+    body: dict[str, Any] = {
+        "id": str(generation.id),
+        "polling_url": f"{settings.BASE_URL}/v1/get_result?id={generation.id}",
+    }
+    if generation.endpoint.tells_cost:
+        sizes = [reference.get("size") for reference in generation.references]
+        body |= {
+            "cost": as_number(generation.cost),
+            "input_mp": input_megapixels(sizes),
+            "output_mp": megapixels(generation.width, generation.height),
+        }
+    return Submission(**body)
 
 
-def _endpoint_view(endpoint: Endpoint) -> Callable[[ApiRequest, Any], Submission]:
-    schema = inputs_of(endpoint)
+def _endpoint_view(endpoint: Endpoint) -> Callable[[ApiRequest, Any], Submission | WebhookSubmission]:
+    schema = endpoint.inputs
 
-    def submit(request: ApiRequest, inputs: schema) -> Submission:  # type: ignore[valid-type]
+    def submit(request: ApiRequest, inputs: schema) -> Submission | WebhookSubmission:  # type: ignore[valid-type]
         accepted: Inputs = inputs
         key = request.auth
         return _submission(generating.generate(key.organization, endpoint, accepted, api_key=key))
@@ -46,9 +52,12 @@ def _endpoint_view(endpoint: Endpoint) -> Callable[[ApiRequest, Any], Submission
     return submit
 
 
-for _endpoint in (*FINETUNED_ENDPOINTS, *BASE_ENDPOINTS):
+for _endpoint in ENDPOINTS:
     _declare = router.post(
-        f"/{_endpoint.name}", response=Submission, auth=keys_that_may(Scope.GENERATE), url_name=_endpoint.name
+        f"/{_endpoint.name}",
+        response=Submission | WebhookSubmission,
+        auth=keys_that_may(Scope.GENERATE),
+        url_name=_endpoint.name,
     )
     _declare(_endpoint_view(_endpoint))
 
@@ -60,7 +69,7 @@ def get_result(request: ApiRequest, id: str) -> Result:
     generation = _find(first)
     if generation is None:
         return Result(id=first, status=Status.NOT_FOUND)
-    result = _sample(generation).model_dump() if generation.status is Status.READY else None
+    result = _sample(generation) if generation.status is Status.READY else None
     return Result(id=first, status=generation.status, result=result, details=generation.details)
 
 
@@ -71,12 +80,15 @@ def _find(text: str) -> Generation | None:
         return None
 
 
-def _sample(generation: Generation) -> Sample:
-    assert generation.submitted_at is not None  # a constraint of every Ready generation's way there
+def _sample(generation: Generation) -> dict[str, Any]:
+    assert generation.submitted_at  # a constraint of every Ready generation's way there
+    ended = generation.ready_at or generation.finished_at
+    assert ended  # and so is this
     path = sign_path(settings.SECRET_KEY, sample_path(generation))
-    return Sample(
-        start_time=generation.submitted_at.timestamp(),
+    return generation.endpoint.sample.made(
+        sample=f"{settings.BASE_URL}{path}",
         prompt=generation.prompt,
         seed=int(generation.seed or 0),
-        sample=f"{settings.BASE_URL}{path}",
-    )
+        begin=generation.submitted_at.timestamp(),
+        end=ended.timestamp(),
+    ).model_dump()

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from dashboard.bfl.schemas import MAX_PROMPT_CHARS
+from dashboard.bfl.inputs import MAX_PROMPT_CHARS
 from dashboard.lib.errors import InvalidInputError
 
 MAX_CELLS = 36

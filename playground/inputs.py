@@ -8,14 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from dashboard.bfl.endpoints import Endpoint
+from dashboard.bfl.endpoints import ENDPOINTS, Endpoint
+from dashboard.bfl.inputs import Inputs
 from dashboard.bfl.prices import megapixels, price
-from dashboard.bfl.schemas import KLEIN_IMAGES, ULTRA_IMAGES, Inputs, inputs_of
 from dashboard.lib.errors import InvalidInputError
 from finetunes.models import DEFAULT_STRENGTH
 
 # Kept in columns of their own, or never kept at all.
-IMAGE_FIELDS = (*KLEIN_IMAGES, *ULTRA_IMAGES)
+IMAGE_FIELDS = tuple(dict.fromkeys(field for endpoint in ENDPOINTS for field in endpoint.inputs.image_fields))
 NOT_KEPT = {"finetune_id", "webhook_url", "webhook_secret", *IMAGE_FIELDS}
 # For people, by pydantic's type of the error; the API answers in pydantic's own words, as BFL does.
 SENTENCES = {
@@ -37,7 +37,7 @@ class InvalidFieldsError(InvalidInputError):
 def parse(endpoint: Endpoint, data: Mapping[str, Any]) -> Inputs:
     """The inputs of `endpoint`, within its limits. Raises InvalidFieldsError."""
     try:
-        return inputs_of(endpoint).model_validate(dict(data))
+        return endpoint.inputs.model_validate(dict(data))
     except ValidationError as error:
         raise InvalidFieldsError({str(e["loc"][0]): _sentence(e) for e in error.errors()}) from None
 
@@ -55,12 +55,8 @@ def _plain(value: Any) -> Any:
 @cache
 def schema_of(endpoint: Endpoint) -> Mapping[str, Any]:
     """The JSON schema of each parameter, by its name on the wire."""
-    properties: Mapping[str, Any] = inputs_of(endpoint).model_json_schema()["properties"]
+    properties: Mapping[str, Any] = endpoint.inputs.model_json_schema()["properties"]
     return properties
-
-
-def takes_finetune(endpoint: Endpoint) -> bool:
-    return "finetune_id" in inputs_of(endpoint).model_fields
 
 
 def keep(inputs: Inputs) -> dict[str, Any]:
@@ -71,13 +67,6 @@ def keep(inputs: Inputs) -> dict[str, Any]:
 def strength_of(kept: Mapping[str, Any]) -> float:
     """That of a generation with a finetune, out of what it remembers of its inputs."""
     return float(kept.get("finetune_strength", DEFAULT_STRENGTH))
-
-
-def size_of(inputs: Inputs, first_reference: tuple[int, int] | None = None) -> tuple[int, int]:
-    """Width and height of the result: as asked; else those of the first reference image; else 1024 × 1024."""
-    if first_reference and not (getattr(inputs, "width", None) or getattr(inputs, "height", None)):
-        return first_reference
-    return inputs.size
 
 
 def cost_of(endpoint: Endpoint, size: tuple[int, int], images: int) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.urls import reverse
 
-from dashboard.bfl.endpoints import BASE_ENDPOINTS, FINETUNED_ENDPOINTS
+from dashboard.bfl.endpoints import ENDPOINTS
 from dashboard.organizations.roles import Scope, key_may
 from tests.conftest import Cast
 
@@ -65,6 +65,8 @@ API = {
     "v1:grants post": ApiRow(Scope.MANAGE, 422, 422, "post", args=OWN),
     "v1:grant": ApiRow(Scope.MANAGE, outsider=404, method="patch", args=of_the_grant),
     "v1:grant delete": ApiRow(Scope.MANAGE, 204, 404, "delete", args=of_the_grant),
-    **{f"v1:{endpoint.name}": ApiRow(Scope.GENERATE, outsider=404, method="post") for endpoint in FINETUNED_ENDPOINTS},
-    **{f"v1:{endpoint.name}": ApiRow(Scope.GENERATE, method="post") for endpoint in BASE_ENDPOINTS},
+    **{
+        f"v1:{endpoint.name}": ApiRow(Scope.GENERATE, outsider=404 if endpoint.takes_finetune else 200, method="post")
+        for endpoint in ENDPOINTS
+    },
 }

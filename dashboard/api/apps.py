@@ -1,4 +1,4 @@
-"""The app of the API's behaviour; it has no models."""
+"""The app of the API's behaviour."""
 
 from django.apps import AppConfig
 

@@ -1,7 +1,24 @@
-"""The one table of base models, precisions, endpoints and the keys of their prices."""
+"""The one table of base models, precisions, endpoints, their requests and results, and the keys of their prices."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from dashboard.bfl.inputs import (
+    DevInputs,
+    FillFinetunedInputs,
+    Finetuned,
+    Flux2FlexInputs,
+    Flux2Inputs,
+    Flux11Inputs,
+    Inputs,
+    KleinFinetunedInputs,
+    KleinInputs,
+    KontextInputs,
+    UltraFinetunedInputs,
+    UltraInputs,
+)
+from dashboard.bfl.schemas import Flux1Sample, Sample
 
 
 class BaseModel(StrEnum):
@@ -50,37 +67,42 @@ class Precision(StrEnum):
         return self.value.upper()
 
 
-class Family(StrEnum):
-    """Which request schema an endpoint takes; `schemas.py` holds one class for each."""
-
-    KLEIN = "klein"
-    KLEIN_FINETUNED = "klein-finetuned"
-    ULTRA_FINETUNED = "ultra-finetuned"
-
-
 @dataclass(frozen=True)
 class Endpoint:
-    """One path under /v1. `base_model` and `precision` are set where a finetune picks the endpoint by them.
+    """One path under /v1: its requests, its results, and the key of its price.
 
-    `label` is set where it runs without a finetune: what a person picks.
+    `base_model` and `precision` are set where a finetune picks the endpoint by them; `label` where it runs without a
+    finetune: what a person picks. `most_active` limits an organization's tasks there below the general limit.
+    `tells_cost` is false where BFL answers with nulls for cost and megapixels.
     """
 
     name: str
-    family: Family
+    inputs: type[Inputs]
     price_key: str
     base_model: BaseModel | None = None
     precision: Precision | None = None
     label: str = ""
+    sample: type[Sample] = Sample
+    most_active: int | None = None
+    tells_cost: bool = True
 
     @property
     def path(self) -> str:
         return f"/v1/{self.name}"
 
+    @property
+    def takes_finetune(self) -> bool:
+        return issubclass(self.inputs, Finetuned)
+
 
 def _finetuned(base_model: BaseModel, price_key: str, precision: Precision = Precision.FP8) -> Endpoint:
     suffix = "-bf16" if precision is Precision.BF16 else ""
     name = f"{base_model}{suffix}-finetuned"
-    return Endpoint(name, Family.KLEIN_FINETUNED, price_key, base_model, precision)
+    return Endpoint(name, KleinFinetunedInputs, price_key, base_model, precision)
+
+
+def _flux_1(name: str, inputs: type[Inputs], price_key: str, **extra: Any) -> Endpoint:
+    return Endpoint(name, inputs, price_key, sample=Flux1Sample, **extra)
 
 
 FINETUNED_ENDPOINTS = (
@@ -93,9 +115,19 @@ FINETUNED_ENDPOINTS = (
 )
 ENDPOINTS = (
     *FINETUNED_ENDPOINTS,
-    Endpoint("flux-2-klein-4b", Family.KLEIN, "klein-4b", label=BaseModel.KLEIN_4B.label),
-    Endpoint("flux-2-klein-9b", Family.KLEIN, "klein-9b", label=BaseModel.KLEIN_9B.label),
-    Endpoint("flux-pro-1.1-ultra-finetuned", Family.ULTRA_FINETUNED, "ultra"),
+    _flux_1("flux-pro-1.1-ultra-finetuned", UltraFinetunedInputs, "ultra"),
+    _flux_1("flux-pro-1.0-fill-finetuned", FillFinetunedInputs, "fill"),
+    Endpoint("flux-2-klein-4b", KleinInputs, "klein-4b", label=BaseModel.KLEIN_4B.label),
+    Endpoint("flux-2-klein-9b", KleinInputs, "klein-9b", label=BaseModel.KLEIN_9B.label),
+    Endpoint("flux-2-klein-9b-preview", KleinInputs, "klein-9b", label="FLUX.2 [klein] 9B Preview"),
+    Endpoint("flux-2-pro", Flux2Inputs, "flux-2-pro", label="FLUX.2 [pro]"),
+    Endpoint("flux-2-max", Flux2Inputs, "flux-2-max", label="FLUX.2 [max]"),
+    Endpoint("flux-2-flex", Flux2FlexInputs, "flux-2-flex", label="FLUX.2 [flex]"),
+    _flux_1("flux-kontext-pro", KontextInputs, "kontext-pro", label="FLUX.1 Kontext [pro]"),
+    _flux_1("flux-kontext-max", KontextInputs, "kontext-max", label="FLUX.1 Kontext [max]", most_active=6),
+    _flux_1("flux-pro-1.1-ultra", UltraInputs, "ultra", label="FLUX 1.1 [pro] Ultra"),
+    _flux_1("flux-pro-1.1", Flux11Inputs, "pro-1.1", label="FLUX 1.1 [pro]"),
+    _flux_1("flux-dev", DevInputs, "dev", label="FLUX.1 [dev]", tells_cost=False),
 )
 BASE_ENDPOINTS = tuple(endpoint for endpoint in ENDPOINTS if endpoint.label)
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}

@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.bfl.endpoints import Endpoint, Family
-from dashboard.bfl.schemas import Result, Sample, Status
+from dashboard.bfl.endpoints import Endpoint
+from dashboard.bfl.schemas import Result, Status
 from dashboard.sandbox.painter import Picture
 
 KEPT_SECONDS = 900
@@ -35,20 +35,9 @@ class Job:
         return Result(id=self.id, status=self.status, result=ready, details=self.details)
 
     def _sample(self) -> dict[str, Any]:
-        """FLUX.2 and FLUX.1 name the same facts in their own order, and FLUX.1 a few more."""
-        if self.endpoint.family is not Family.ULTRA_FINETUNED:
-            sample = Sample(
-                start_time=self.submitted, prompt=self.prompt, seed=self.picture.seed, sample=self.sample_url
-            )
-            return sample.model_dump()
-        return {
-            "sample": self.sample_url,
-            "prompt": self.prompt,
-            "seed": self.picture.seed,
-            "start_time": self.submitted,
-            "end_time": self.ends,
-            "duration": self.ends - self.submitted,
-        }
+        return self.endpoint.sample.made(
+            sample=self.sample_url, prompt=self.prompt, seed=self.picture.seed, begin=self.submitted, end=self.ends
+        ).model_dump()
 
 
 class Jobs:

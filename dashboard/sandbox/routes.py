@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from dashboard.bfl.endpoints import BY_NAME, Endpoint
 from dashboard.bfl.errors import NOT_AUTHENTICATED, NOT_FOUND, SERVER_ERROR, validation_body
+from dashboard.bfl.inputs import Inputs
 from dashboard.bfl.prices import megapixels, price
-from dashboard.bfl.schemas import Inputs, Result, Status, Submission, inputs_of
+from dashboard.bfl.schemas import Result, Status, Submission, WebhookSubmission
 from dashboard.bfl.signatures import SAMPLE_SECONDS, is_signed, sign_path
 from dashboard.lib.credits import as_number, from_credits
 from dashboard.sandbox.answers import Answer, Dropped, Refusal, Request, answer_json, refuse
@@ -131,16 +132,13 @@ class Routes:
         return self.url + sign_path(self._signing_key, path, seconds=lifetime)
 
     def _submission(self, job: Job, inputs: Inputs) -> dict[str, Any]:
-        body = Submission(
-            id=job.id,
-            polling_url=f"{self.url}/v1/get_result?id={job.id}",
-            cost=as_number(job.cost),
-            input_mp=float(len(inputs.images)),
-            output_mp=megapixels(*inputs.size),
-        ).model_dump()
-        if not inputs.webhook_url:
-            return body
-        return {"id": body.pop("id"), "status": Status.PENDING, "webhook_url": inputs.webhook_url, **body}
+        body: dict[str, Any] = {"id": job.id, "polling_url": f"{self.url}/v1/get_result?id={job.id}"}
+        if job.endpoint.tells_cost:
+            size = megapixels(*inputs.size)
+            body |= {"cost": as_number(job.cost), "input_mp": float(len(inputs.images)), "output_mp": size}
+        if inputs.webhook_url:
+            return WebhookSubmission(webhook_url=inputs.webhook_url, **body).model_dump()
+        return Submission(**body).model_dump()
 
     # --- Results and samples --------------------------------------------------------------------------------
 
@@ -207,7 +205,7 @@ def _parse(body: bytes, endpoint: Endpoint) -> Inputs:
         message = "Input should be a valid dictionary or object to extract fields from"
         raise _unprocessable({"loc": ["body"], "msg": message, "type": "model_attributes_type"})
     try:
-        return inputs_of(endpoint).model_validate(given)
+        return endpoint.inputs.model_validate(given)
     except ValidationError as error:
         answer = answer_json(validation_body(error.errors(), "body"), HTTPStatus.UNPROCESSABLE_ENTITY)
         raise Refusal(answer) from None

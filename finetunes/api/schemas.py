@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from dashboard.bfl.endpoints import BaseModel, Precision
-from dashboard.bfl.schemas import Text
+from dashboard.bfl.inputs import Text
 from dashboard.lib.errors import InvalidInputError
 from finetunes.models import NAME_MAX, STRENGTHS, TAG_MAX
 from finetunes.queries import Tab

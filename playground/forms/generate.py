@@ -7,7 +7,7 @@ from django import forms
 from django.http import QueryDict
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, Endpoint
-from dashboard.bfl.schemas import MAX_PROMPT_CHARS, Inputs, inputs_of
+from dashboard.bfl.inputs import MAX_PROMPT_CHARS, Inputs
 from dashboard.lib.errors import DashboardError, NotFoundError
 from dashboard.organizations.models import Organization
 from finetunes.access import get_visible
@@ -165,7 +165,7 @@ class GenerateForm(forms.Form):
     @property
     def most_images(self) -> int:
         """Reference images that the endpoint takes; those of a finetune while none is picked, as its parameters are."""
-        return len(inputs_of(self.picked.endpoint if self.picked else FINETUNED_ENDPOINTS[0]).image_fields)
+        return len((self.picked.endpoint if self.picked else FINETUNED_ENDPOINTS[0]).inputs.image_fields)
 
     @property
     def too_many_images(self) -> str:
@@ -188,7 +188,7 @@ class GenerateForm(forms.Form):
         except inputs.InvalidFieldsError:
             return None
         first = self.images[0].size if self.images else None
-        each = inputs.cost_of(self.picked.endpoint, inputs.size_of(parsed, first), len(self.images))
+        each = inputs.cost_of(self.picked.endpoint, parsed.size_after(first), len(self.images))
         return each * self.count_asked
 
     @property

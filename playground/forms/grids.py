@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, Endpoint
-from dashboard.bfl.schemas import inputs_of
 from dashboard.lib.errors import InvalidInputError, NotFoundError
 from dashboard.organizations.models import Organization
 from finetunes.access import resolve_finetune
@@ -24,7 +23,7 @@ DECLARED = FINETUNED_ENDPOINTS[0]
 FORMATS = [("jpeg", "JPEG"), ("png", "PNG"), ("webp", "WebP")]
 GROUP_LABELS = {Source.OWNED: "Owned", Source.THIRD_PARTY: "Shared with us", Source.OFFICIAL: "Official"}
 KINDS = [(kind.value, kind.label) for kind in AxisKind]
-MOST_IMAGES = len(inputs_of(DECLARED).image_fields)
+MOST_IMAGES = len(DECLARED.inputs.image_fields)
 DEFAULTS = {
     "across": AxisKind.STRENGTH.value,
     "across_values": STRENGTHS,
@@ -130,7 +129,7 @@ class GridForm(forms.Form):
         except inputs.InvalidFieldsError:
             return None
         first = self.images[0].size if self.images else None
-        each = inputs.cost_of(endpoint, inputs.size_of(parsed, first), len(self.images))
+        each = inputs.cost_of(endpoint, parsed.size_after(first), len(self.images))
         return Price(each, each * self.plan.count)
 
     @property

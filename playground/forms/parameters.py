@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 
 from dashboard.bfl.endpoints import Endpoint
-from dashboard.bfl.schemas import DEFAULT_SIDE, MAX_PIXELS, SIDE_STEP, OutputFormat
+from dashboard.bfl.inputs import DEFAULT_SIDE, MAX_PIXELS, SIDE_STEP
+from dashboard.bfl.schemas import OutputFormat
 from playground.inputs import IMAGE_FIELDS, Limits, limits_of, schema_of
 
 # Asked for elsewhere: the picked model says the finetune, the form's head the prompt; programs alone have webhooks.

@@ -6,7 +6,7 @@ from uuid import UUID
 from django import forms
 from django.http import QueryDict
 
-from dashboard.bfl.schemas import MAX_PROMPT_CHARS
+from dashboard.bfl.inputs import MAX_PROMPT_CHARS
 from dashboard.lib.errors import DashboardError
 from dashboard.organizations.models import Membership
 from playground.forms.generate import GenerateForm

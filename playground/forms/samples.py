@@ -2,7 +2,7 @@
 
 from django import forms
 
-from dashboard.bfl.schemas import MAX_PROMPT_CHARS
+from dashboard.bfl.inputs import MAX_PROMPT_CHARS
 from playground.services import sampling
 
 REQUIRED_PROMPT = "Write what the images should show."

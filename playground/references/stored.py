@@ -12,8 +12,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image
 
+from dashboard.bfl.inputs import MIN_SIDE, SIDE_STEP
 from dashboard.bfl.prices import PIXELS_PER_MP
-from dashboard.bfl.schemas import MAX_URL_CHARS, MIN_SIDE, SIDE_STEP
+from dashboard.bfl.schemas import MAX_URL_CHARS
 from dashboard.lib.errors import InvalidInputError
 from dashboard.lib.jpeg_scans import MOST_SCANS, has_too_many_scans
 from dashboard.lib.stored_images import FORMATS, format_of

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from dashboard.bfl.schemas import Inputs
+from dashboard.bfl.inputs import Inputs
 from dashboard.lib.errors import InvalidInputError, NotFoundError
 from dashboard.organizations.models import User
 from finetunes.services import uses

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from dashboard.bfl.endpoints import Endpoint
-from dashboard.bfl.schemas import Inputs
+from dashboard.bfl.inputs import Inputs
 from dashboard.billing import services as billing
 from dashboard.lib.errors import DashboardError
 from dashboard.organizations.models import ApiKey, Organization, User
@@ -18,7 +18,7 @@ from finetunes.services import uses
 from finetunes.services.upstream import check_callable
 from finetunes.upstream import upstream_id_of
 from playground import tasks
-from playground.inputs import InvalidFieldsError, cost_of, keep, size_of, strength_of
+from playground.inputs import InvalidFieldsError, cost_of, keep, strength_of
 from playground.models import Generation, Grid
 from playground.references import stored
 from playground.references.stored import Reference
@@ -120,7 +120,7 @@ def _build(caller: Organization, endpoint: Endpoint, job: Job, finetune: Finetun
     event, inputs = uuid4(), job.inputs
     kept = _keep_references(event, job)
     first = kept[0].get("size") if kept else None
-    width, height = size_of(inputs, first)
+    width, height = inputs.size_after(first)
     version = finetune.current_version if finetune else None
     return Generation(
         id=event,

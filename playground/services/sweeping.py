@@ -16,7 +16,7 @@ from finetunes.models import Finetune
 from finetunes.services import uses
 from finetunes.services.editing import edit_finetune
 from playground.grids import Plan
-from playground.inputs import cost_of, keep, parse, size_of, strength_of
+from playground.inputs import cost_of, keep, parse, strength_of
 from playground.models import Generation, Grid, State
 from playground.queries import boards
 from playground.references.stored import Reference
@@ -71,7 +71,7 @@ def run_grid(
     try:
         generating.generate_all(caller, endpoint, jobs, user=user, grid=grid)
     except InsufficientCreditsError:
-        size = size_of(jobs[0].inputs, references[0].get("size") if references else None)
+        size = jobs[0].inputs.size_after(references[0].get("size") if references else None)
         cost = cost_of(endpoint, size, len(references)) * plan.count
         raise InsufficientCreditsError(_too_little(caller, plan.count, cost)) from None
     except uses.CapReachedError as error:

@@ -7,15 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dashboard.bfl.inputs import KleinFinetunedInputs, KleinInputs, UltraFinetunedInputs
 from dashboard.bfl.prices import PIXELS_PER_MP
-from dashboard.bfl.schemas import (
-    KleinFinetunedInputs,
-    KleinInputs,
-    Result,
-    Status,
-    Submission,
-    UltraFinetunedInputs,
-)
+from dashboard.bfl.schemas import Result, Status, Submission
 
 
 def _klein(**fields: Any) -> KleinInputs:

@@ -5,14 +5,14 @@ import uuid
 import pytest
 import requests
 
-from dashboard.bfl.endpoints import BY_NAME, Family
+from dashboard.bfl.endpoints import BY_NAME
 from dashboard.sandbox.server import Sandbox
 from tests.sandbox.conftest import FINETUNED, KLEIN, ULTRA, Caller
 
 
 @pytest.mark.parametrize("endpoint", BY_NAME)
 def test_every_endpoint_of_the_table_makes_an_image(caller: Caller, endpoint: str) -> None:
-    extra = {} if BY_NAME[endpoint].family is Family.KLEIN else {"finetune_id": "ink-portrait"}
+    extra = {} if not BY_NAME[endpoint].takes_finetune else {"finetune_id": "ink-portrait"}
     assert caller.finish(endpoint, **extra)["status"] == "Ready"
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Coalesce, Lower
 
 from dashboard.bfl.endpoints import BY_NAME, Endpoint
 from dashboard.bfl.schemas import Status
@@ -148,6 +147,11 @@ class Generation(models.Model):
             models.Index(
                 fields=["organization", "-created_at"], condition=Q(state__in=FAILED_STATES), name="generation_failed"
             ),
+            models.Index(
+                fields=["organization", "endpoint_name"],
+                condition=Q(state__in=OPEN_STATES, api_key__isnull=False),
+                name="generation_active",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=State.values), name="generation_state_known"),
@@ -188,111 +192,3 @@ class Generation(models.Model):
     @property
     def prompt(self) -> str:
         return str(self.inputs["prompt"])
-
-
-class OwnedQuerySet(models.QuerySet["ReferenceUpload"]):
-    def of_caller(self, organization: Organization) -> "OwnedQuerySet":
-        return self.filter(organization=organization)
-
-
-class ReferenceUpload(models.Model):
-    """A reference image that somebody laid into the Playground's form. A generation made with it keeps its own copy."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="reference_uploads")
-    user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    name = models.CharField(max_length=100, help_text="What the person's file was called.")
-    file = models.FileField(upload_to="references/", max_length=200)
-    width = models.PositiveIntegerField()
-    height = models.PositiveIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
-
-    objects = OwnedQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.organization})"
-
-
-class PresetQuerySet(models.QuerySet["Preset"]):
-    def usable_by(self, organization: Organization, user: User) -> "PresetQuerySet":
-        """The organization's and the person's own in it."""
-        return self.filter(Q(user=None) | Q(user=user), organization=organization)
-
-
-class Preset(models.Model):
-    """What the Playground's form stood on, under a name: one person's, or the whole organization's."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="presets")
-    user = models.ForeignKey(
-        User, models.CASCADE, null=True, blank=True, related_name="+", help_text="Empty: the whole organization's."
-    )
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    name = models.CharField(max_length=60)
-    values = models.JSONField(help_text="By the names of the form's fields; without reference images.")
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    objects = PresetQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["name", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                "organization", "user", Lower("name"), name="preset_name_once_a_person", condition=Q(user__isnull=False)
-            ),
-            models.UniqueConstraint(
-                "organization", Lower("name"), name="preset_name_once", condition=Q(user__isnull=True)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Retention(models.Model):
-    """How long an organization keeps its generations; without one, or without days, for ever."""
-
-    organization = models.OneToOneField(Organization, models.CASCADE, related_name="retention")
-    days = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: for ever. Starred ones are kept.")
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(days__isnull=True) | Q(days__gt=0), name="retention_days_positive"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.organization}: {self.days or 'for ever'}"
-
-
-class RemovedUsage(models.Model):
-    """What removed generations of one day (UTC) came to; `playground.removed_usage` is its only writer.
-
-    Of finetune, person and key it holds ids that outlive them: set to null, two rows would become the same.
-    """
-
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", verbose_name="caller")
-    day = models.DateField()
-    finetune_id_sent = models.CharField("finetune ID", max_length=100, blank=True)
-    endpoint_name = models.CharField("endpoint", max_length=60)
-    finetune = models.ForeignKey(Finetune, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
-    user = models.ForeignKey(User, models.DO_NOTHING, null=True, db_constraint=False, related_name="+", db_index=False)
-    api_key = models.ForeignKey(
-        ApiKey, models.DO_NOTHING, null=True, db_constraint=False, related_name="+", db_index=False
-    )
-    ready = models.PositiveIntegerField()
-    failed = models.PositiveIntegerField()
-    cost = models.BigIntegerField(help_text="Millicredits.")
-    last_at = models.DateTimeField(help_text="When the last of them was asked for.")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                *("organization", "day", "finetune_id_sent", "endpoint_name"),
-                *(Coalesce(name, 0) for name in ("finetune", "user", "api_key")),
-                name="removed_usage_once",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.organization} on {self.day}"

@@ -1,0 +1,55 @@
+"""The tables of the Playground."""
+
+from playground.models.generations import (
+    ENDS,
+    EXPLANATIONS,
+    FAILED_STATES,
+    OPEN_STATES,
+    Generation,
+    GenerationQuerySet,
+    Grid,
+    GridQuerySet,
+    State,
+)
+from playground.models.keeping import (
+    RemovedUsage,
+    Retention,
+)
+from playground.models.limits import (
+    TaskLimit,
+)
+from playground.models.saved import (
+    OwnedQuerySet,
+    Preset,
+    PresetQuerySet,
+    ReferenceUpload,
+)
+from playground.models.webhooks import (
+    Webhook,
+    WebhookDelivery,
+    WebhookQuerySet,
+    WebhookState,
+)
+
+__all__ = [
+    "ENDS",
+    "EXPLANATIONS",
+    "FAILED_STATES",
+    "Generation",
+    "GenerationQuerySet",
+    "Grid",
+    "GridQuerySet",
+    "OPEN_STATES",
+    "OwnedQuerySet",
+    "Preset",
+    "PresetQuerySet",
+    "ReferenceUpload",
+    "RemovedUsage",
+    "Retention",
+    "State",
+    "TaskLimit",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookQuerySet",
+    "WebhookState",
+]
