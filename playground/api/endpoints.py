@@ -1,8 +1,7 @@
-"""The generation endpoints under /v1, one for each entry of the endpoint table, and get_result."""
+"""The generation endpoints under /v1, one for each entry of the endpoint table."""
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from ninja import Router
@@ -10,15 +9,12 @@ from ninja import Router
 from dashboard.bfl.endpoints import ENDPOINTS, Endpoint
 from dashboard.bfl.inputs import Inputs
 from dashboard.bfl.prices import megapixels
-from dashboard.bfl.schemas import Result, Status, Submission, WebhookSubmission
-from dashboard.bfl.signatures import sign_path
+from dashboard.bfl.schemas import Submission, WebhookSubmission
 from dashboard.lib.credits import as_number
 from dashboard.organizations.access import ApiRequest, keys_that_may
 from dashboard.organizations.roles import Scope
-from playground import queries
 from playground.inputs import input_megapixels
 from playground.models import Generation
-from playground.results import sample_path
 from playground.services import generating
 
 router = Router()
@@ -60,35 +56,3 @@ for _endpoint in ENDPOINTS:
         url_name=_endpoint.name,
     )
     _declare(_endpoint_view(_endpoint))
-
-
-@router.get("/get_result", response=Result, auth=None, url_name="get_result")
-def get_result(request: ApiRequest, id: str) -> Result:
-    """Where a generation stands. No key is asked for: ids are unguessable. Unknown ids are 200 "Task not found"."""
-    first = request.GET.getlist("id")[0]  # some clients append the id once more; the first one counts
-    generation = _find(first)
-    if generation is None:
-        return Result(id=first, status=Status.NOT_FOUND)
-    result = _sample(generation) if generation.status is Status.READY else None
-    return Result(id=first, status=generation.status, result=result, details=generation.details)
-
-
-def _find(text: str) -> Generation | None:
-    try:
-        return queries.find_generation(UUID(text))
-    except ValueError:
-        return None
-
-
-def _sample(generation: Generation) -> dict[str, Any]:
-    assert generation.submitted_at  # a constraint of every Ready generation's way there
-    ended = generation.ready_at or generation.finished_at
-    assert ended  # and so is this
-    path = sign_path(settings.SECRET_KEY, sample_path(generation))
-    return generation.endpoint.sample.made(
-        sample=f"{settings.BASE_URL}{path}",
-        prompt=generation.prompt,
-        seed=int(generation.seed or 0),
-        begin=generation.submitted_at.timestamp(),
-        end=ended.timestamp(),
-    ).model_dump()
