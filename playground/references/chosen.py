@@ -7,9 +7,10 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from dashboard.bfl.inputs import model_size
 from dashboard.organizations.models import Organization
 from playground.models import Generation, ReferenceUpload, State
-from playground.references.stored import Reference, model_size
+from playground.references.stored import Reference
 
 # As a form's hidden fields and links carry it: upload-<id>, result-<generation>, kept-<generation>-<place>.
 VALUE = re.compile(r"(?P<kind>upload|result|kept)-(?P<id>[0-9a-f-]{36})(?:-(?P<place>[0-9]))?")
@@ -39,7 +40,7 @@ class ChosenImage:
 
     @property
     def host(self) -> str:
-        """Where the provider fetches it; empty for a file of ours."""
+        """Where the provider fetches it, as it did of old; empty for a file of ours."""
         return _host_of(self.source.get("url", ""))
 
     @property

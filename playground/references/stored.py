@@ -4,7 +4,7 @@ import base64
 import binascii
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, NamedTuple, TypedDict
 from uuid import UUID
 
@@ -12,23 +12,25 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image
 
-from dashboard.bfl.inputs import MIN_SIDE, SIDE_STEP
-from dashboard.bfl.prices import PIXELS_PER_MP
-from dashboard.bfl.schemas import MAX_URL_CHARS
+from dashboard.bfl.inputs import MIN_SIDE, Size, model_size
 from dashboard.lib.errors import InvalidInputError
 from dashboard.lib.jpeg_scans import MOST_SCANS, has_too_many_scans
 from dashboard.lib.stored_images import FORMATS, format_of
 from playground.inputs import InvalidFieldsError
+from playground.references.fetching import MAX_BYTES, TOO_LARGE, fetch
 
-MAX_BYTES = 20 * 10**6
+MAX_BASE64 = (MAX_BYTES + 2) // 3 * 4
 MAX_PIXELS = 20 * 10**6
 MAX_ASPECT = 8
 URL = re.compile(r"https?://\S+", re.IGNORECASE)
-DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
-TOO_LARGE = "The image should be at most 20 MB"
+DATA_URI = re.compile(r"data:image/([\w.+-]{1,40});base64,", re.IGNORECASE)
 BOMB = "The image has more than 20 million pixels, which is the most"
 SCANS = f"The JPEG has more than {MOST_SCANS} scans, which is the most; save it anew"
 BROKEN = "The image does not decode; send a whole JPEG, PNG or WebP"
+# What a data URI may call the formats that are taken; of other names nothing is concluded.
+TYPES = {"jpeg": "jpeg", "jpg": "jpeg", "pjpeg": "jpeg", "png": "png", "webp": "webp"}
+LYING = "The data URI says image/{told}, and the image is {kind}"
+MASK = "The mask has {} × {} pixels and the image {} × {}; both should have the same size"
 FOREIGN = "{kind} does not decode here; send the image as JPEG, PNG or WebP"
 # Told by name, for people have these at hand: where it stands, and the bytes there.
 FOREIGN_KINDS = {
@@ -43,7 +45,7 @@ FOREIGN_KINDS = {
 
 
 class Reference(TypedDict, total=False):
-    """A URL that the provider fetches, or a file of ours with the size that the model will see; and its field."""
+    """A file of ours with the size that the model will see, and its field; of old, a URL that the provider fetches."""
 
     field: str
     url: str
@@ -51,13 +53,23 @@ class Reference(TypedDict, total=False):
     size: tuple[int, int]
 
 
-def store(event: UUID, images: Mapping[str, str]) -> list[Reference]:
-    """Checks all images and keeps the encoded ones. Raises InvalidFieldsError at the field; then nothing is kept."""
-    decoded = {field: _decode(image, field) for field, image in images.items()}
-    return [
-        Reference(field=field, url=content) if isinstance(content, str) else _keep(event, field, *content)
-        for field, content in decoded.items()
-    ]
+def store(event: UUID, images: Mapping[str, str], seen: Callable[[int, int], Size] = model_size) -> list[Reference]:
+    """Checks all images and keeps them, with the size in which the model sees them; fetches those named by URL.
+
+    Raises InvalidFieldsError at the field; then nothing is kept.
+    """
+    urls = {field: image for field, image in images.items() if URL.fullmatch(image)}
+    found = {field: _decode(image, field) for field, image in images.items() if field not in urls}
+    found |= {field: _check(content, field) for field, content in fetch(urls).items()}
+    _check_mask(found)
+    kept: list[Reference] = []
+    try:
+        for field in images:
+            kept.append(_keep(event, field, found[field], seen))
+    except Exception:
+        remove(kept)
+        raise
+    return kept
 
 
 def as_sent(references: Sequence[Reference]) -> dict[str, str]:
@@ -86,34 +98,52 @@ def remove(references: Sequence[Reference]) -> None:
             default_storage.delete(name)
 
 
-def _decode(image: str, field: str) -> str | tuple[bytes, str, tuple[int, int]]:
-    if URL.fullmatch(image):
-        if len(image) > MAX_URL_CHARS:
-            raise InvalidFieldsError({field: f"The URL should have at most {MAX_URL_CHARS} characters"})
-        return image
-    encoded = image[match.end() :] if (match := DATA_URI.match(image)) else image
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidFieldsError({field: "Send an http(s) URL or the image in base64"}) from None
-    if len(content) > MAX_BYTES:
-        raise InvalidFieldsError({field: TOO_LARGE})
-    return content, *_measure(content, field)
-
-
-def _measure(content: bytes, field: str) -> tuple[str, tuple[int, int]]:
-    """Format and model size of an image, as it lies in a request."""
-    try:
-        measured = measure(io.BytesIO(content))
-    except InvalidInputError as error:
-        raise InvalidFieldsError({field: error.message}) from None
-    return measured.extension, model_size(measured.width, measured.height)
-
-
 class Measured(NamedTuple):
     extension: str
     width: int
     height: int
+
+
+class _Received(NamedTuple):
+    content: bytes
+    measured: Measured
+
+    @property
+    def pixels(self) -> Size:
+        return self.measured.width, self.measured.height
+
+
+def _decode(image: str, field: str) -> _Received:
+    match = DATA_URI.match(image)
+    encoded = image[match.end() :] if match else image
+    if len(encoded) > MAX_BASE64:
+        raise InvalidFieldsError({field: TOO_LARGE})
+    try:
+        content = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidFieldsError({field: "Send an http(s) URL or the image in base64"}) from None
+    received = _check(content, field)
+    told = match[1].lower() if match else ""
+    if TYPES.get(told, received.measured.extension) != received.measured.extension:
+        kind = received.measured.extension.upper()
+        raise InvalidFieldsError({field: LYING.format(told=told, kind=kind)})
+    return received
+
+
+def _check(content: bytes, field: str) -> _Received:
+    """An image as it lies in a request."""
+    if len(content) > MAX_BYTES:
+        raise InvalidFieldsError({field: TOO_LARGE})
+    try:
+        return _Received(content, measure(io.BytesIO(content)))
+    except InvalidInputError as error:
+        raise InvalidFieldsError({field: error.message}) from None
+
+
+def _check_mask(found: Mapping[str, _Received]) -> None:
+    image, mask = found.get("image"), found.get("mask")
+    if image and mask and image.pixels != mask.pixels:
+        raise InvalidFieldsError({"mask": MASK.format(*mask.pixels, *image.pixels)})
 
 
 def measure(file: IO[bytes]) -> Measured:
@@ -152,16 +182,10 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def model_size(width: int, height: int) -> tuple[int, int]:
-    """References above one megapixel are scaled down to it; sides end on multiples of 16."""
-    scale = min(1.0, (PIXELS_PER_MP / (width * height)) ** 0.5)
-    width, height = (max(MIN_SIDE, int(side * scale) // SIDE_STEP * SIDE_STEP) for side in (width, height))
-    return width, height
-
-
-def _keep(event: UUID, field: str, content: bytes, extension: str, size: tuple[int, int]) -> Reference:
-    name = default_storage.save(f"references/{event}-{field}.{extension}", ContentFile(content))
-    return Reference(field=field, file=name, size=size)
+def _keep(event: UUID, field: str, received: _Received, seen: Callable[[int, int], Size]) -> Reference:
+    name = f"references/{event}-{field}.{received.measured.extension}"
+    name = default_storage.save(name, ContentFile(received.content))
+    return Reference(field=field, file=name, size=seen(*received.pixels))
 
 
 def _copy(event: UUID, field: str, reference: Reference) -> Reference:

@@ -17,7 +17,8 @@ from dashboard.lib.errors import DashboardError, InvalidInputError
 from dashboard.organizations.locks import lock_live
 from dashboard.organizations.models import Membership, Organization
 from playground.models import ReferenceUpload
-from playground.references.stored import MAX_BYTES, TOO_LARGE, measure
+from playground.references.fetching import MAX_BYTES, TOO_LARGE
+from playground.references.stored import measure
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """The Playground's form in bad hands: values that are none, odd pictures, and what changes before it is sent."""
 
 import io
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -24,6 +23,7 @@ from playground.models import Generation, Preset, ReferenceUpload
 from tests.buckets import Bucket
 from tests.conftest import Cast, log_in
 from tests.playground.history_rows import make_generation
+from tests.playground.hostile_images import with_scans
 from tests.playground.test_pages import FIELDS, HTMX, url
 from tests.playground.test_reference_uploads import drawn, file, kept_files, lay_in, value_of
 
@@ -125,14 +125,6 @@ def test_odd_picture_goes_all_the_way(cast: Cast, creator: Client, content: byte
     made = creator.post(url(cast), {**FIELDS, "references": value})
     assert made.status_code == 303
     assert Generation.objects.get().references[0]["file"].endswith(f".{extension}")
-
-
-def with_scans(count: int) -> bytes:
-    """A JPEG whose last scan comes again and again."""
-    content = picture(format="JPEG", progressive=True)
-    scans = [match.start() for match in re.finditer(b"\xff\xda", content)]
-    last = content[scans[-1] : -2]  # up to the end of the image
-    return content[: scans[-1]] + last * (count - len(scans) + 1) + content[-2:]
 
 
 def test_jpeg_is_gone_over_so_often_and_no_more(cast: Cast, creator: Client) -> None:

@@ -107,9 +107,11 @@ def test_opened_link_fills_the_form_and_runs_nothing(cast: Cast, client: Client)
 
 @pytest.fixture
 def with_references(cast: Cast) -> Generation:
-    return submit_one(
-        cast.organization, "ink-portrait", input_image=picture(), input_image_2="https://images.test/a.png"
-    )
+    """The second as it was kept when the provider fetched what was named by URL."""
+    generation = submit_one(cast.organization, "ink-portrait", input_image=picture())
+    generation.references.append({"field": "input_image_2", "url": "https://images.test/a.png"})
+    generation.save(update_fields=["references"])
+    return generation
 
 
 @pytest.mark.parametrize(("reuse", "count"), [(Reuse.ALL, 2), (Reuse.REMIX, 2), (Reuse.PROMPT, 0), (Reuse.SEED, 0)])
