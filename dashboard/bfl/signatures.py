@@ -1,4 +1,4 @@
-"""Signed URLs: a path, the second at which it expires, and an HMAC over both."""
+"""Signatures: of URLs (a path, the second at which it expires, and an HMAC over both) and of webhooks."""
 
 import hashlib
 import hmac
@@ -20,6 +20,11 @@ def is_signed(key: str, path: str, query: Mapping[str, str]) -> bool:
     expiry = query.get("se", "")
     genuine = hmac.compare_digest(_signature(key, path, expiry).encode(), query.get("sig", "").encode())
     return genuine and expiry.isdecimal() and int(expiry) > time.time()
+
+
+def sign_body(secret: str, body: bytes) -> str:
+    """The value of `X-BFL-Signature`: an HMAC of the body as it is sent."""
+    return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
 
 
 def _signature(key: str, path: str, expiry: str) -> str:

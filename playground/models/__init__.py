@@ -1,6 +1,7 @@
 """The tables of the Playground."""
 
 from playground.models.generations import (
+    CANCELLED,
     ENDS,
     EXPLANATIONS,
     FAILED_STATES,
@@ -25,6 +26,7 @@ from playground.models.saved import (
     ReferenceUpload,
 )
 from playground.models.webhooks import (
+    UNSENT_STATES,
     Webhook,
     WebhookDelivery,
     WebhookQuerySet,
@@ -32,6 +34,7 @@ from playground.models.webhooks import (
 )
 
 __all__ = [
+    "CANCELLED",
     "ENDS",
     "EXPLANATIONS",
     "FAILED_STATES",
@@ -48,6 +51,7 @@ __all__ = [
     "Retention",
     "State",
     "TaskLimit",
+    "UNSENT_STATES",
     "Webhook",
     "WebhookDelivery",
     "WebhookQuerySet",

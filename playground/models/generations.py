@@ -34,6 +34,8 @@ ENDS = {
     Status.CONTENT_MODERATED: State.CONTENT_MODERATED,
 }
 FAILED_STATES = list(ENDS.values())
+# The `error` of one that was called back, as the wire tells it; people read a sentence.
+CANCELLED = "cancelled"
 EXPLANATIONS = {
     State.REQUEST_MODERATED: "The prompt or a reference image was blocked before generation. Change it and try again.",
     State.CONTENT_MODERATED: "The image was made, but blocked by moderation. Change the prompt or try another seed.",
@@ -179,10 +181,15 @@ class Generation(models.Model):
         return Status.PENDING if self.is_open else Status(self.get_state_display())
 
     @property
+    def is_cancelled(self) -> bool:
+        return self.state == State.ERROR and self.details == {"error": CANCELLED}
+
+    @property
     def explanation(self) -> str:
         """What happened, for people, where a generation ended without an image."""
         if self.state == State.ERROR:
-            return str((self.details or {}).get("error") or "The provider could not make this image.")
+            error = (self.details or {}).get("error")
+            return "Cancelled." if self.is_cancelled else str(error or "The provider could not make this image.")
         return EXPLANATIONS.get(State(self.state), "")
 
     @property
