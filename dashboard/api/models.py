@@ -19,6 +19,7 @@ class IdempotentRequest(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body, in hex.")
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     answer = models.BinaryField(default=bytes, help_text="The body of the answer.")
+    headers = models.JSONField(default=dict, help_text="The headers of the answer, as its call set them.")
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     leased_until = models.DateTimeField(help_text="A worker that has not answered by then is taken for dead.")
 

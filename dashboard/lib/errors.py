@@ -9,10 +9,14 @@ from dashboard.lib.htmx import render_toast, wants_fragment
 
 
 class DashboardError(Exception):
-    """An outcome the caller should read. `message` says what was wrong and what to do; `field` says where."""
+    """An outcome the caller should read. `message` says what was wrong and what to do; `field` says where.
+
+    `retry_after` is set where the same may pass by itself after so many seconds.
+    """
 
     code = "error"
     status = 400
+    retry_after: int | None = None
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
@@ -42,6 +46,19 @@ class PaymentRequiredError(DashboardError):
     status = 402
 
 
+class TooManyError(DashboardError):
+    """More at once, or within a time, than one may ask for."""
+
+    code = "too_many"
+    status = 429
+    retry_after = 1
+
+
+def hint_retry(response: HttpResponse, error: DashboardError) -> None:
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+
+
 class ErrorPagesMiddleware:
     """Turns a DashboardError that a page raised into a page of its own with its status; for htmx, into a toast."""
 
@@ -54,7 +71,10 @@ class ErrorPagesMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DashboardError):
             return None
-        context = {"error": exception}
+        context, status = {"error": exception}, exception.status
         if wants_fragment(request):
-            return render_toast(request, "error.html#toast", context, status=exception.status)
-        return render(request, "error.html", context, status=exception.status)
+            response = render_toast(request, "error.html#toast", context, status=status)
+        else:
+            response = render(request, "error.html", context, status=status)
+        hint_retry(response, exception)
+        return response
