@@ -1,4 +1,4 @@
-"""Cancelling: a generation that still waits is called back, by who asked for it or an Administrator."""
+"""Cancelling: a generation that still waits is called back, by who asked for it, an Administrator or a program."""
 
 from dashboard.lib.errors import DashboardError, ForbiddenError
 from dashboard.organizations.models import Membership
@@ -25,6 +25,14 @@ def cancel(generation: Generation, *, by: Membership) -> None:
         raise ForbiddenError("Somebody else asked for this image. They can cancel it, and so can an Administrator.")
     if generation.state != State.QUEUED or not workflow.cancel(generation):
         raise TooLateError(_why_late(generation))
+
+
+def cancel_for_key(generation: Generation) -> None:
+    """The same for a key of its organization; once more is no error. Raises TooLateError."""
+    if not workflow.cancel(generation):
+        generation.refresh_from_db()
+        if not generation.is_cancelled:
+            raise TooLateError(_why_late(generation))
 
 
 def _is_for(member: Membership, generation: Generation) -> bool:
