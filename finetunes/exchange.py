@@ -9,19 +9,18 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from dashboard.bfl.errors import error_body
-from dashboard.lib.errors import DashboardError, ForbiddenError
+from dashboard.lib.errors import DashboardError, ForbiddenError, hint_retry
 from dashboard.organizations.models import ApiKey, Organization, User
 from dashboard.organizations.queries import is_live
 from finetunes import access
 from finetunes.models import Upload, Version
 from finetunes.services import unattended, uploads
 from finetunes.uploads import tus
-from finetunes.uploads.errors import BusyError, OffsetConflictError, UploadGoneError
+from finetunes.uploads.errors import OffsetConflictError, UploadGoneError
 from finetunes.uploads.receivers import receiving
 
 # Kept as it was sent: tus wants it back in the same words.
 METADATA = "metadata"
-RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -202,8 +201,7 @@ def _refusal(error: DashboardError, methods: list[str]) -> HttpResponse:
     response = JsonResponse(body, status=error.status)
     if isinstance(error, MethodError):
         response["Allow"] = ", ".join(methods)
-    if isinstance(error, BusyError):
-        response["Retry-After"] = str(RETRY_SECONDS)
+    hint_retry(response, error)
     if isinstance(error, tus.VersionError):
         response["Tus-Version"] = tus.VERSION
     return response

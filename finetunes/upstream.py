@@ -17,6 +17,7 @@ from finetunes.models import Finetune, FormerName
 
 # Someone waits for the page.
 READ_SECONDS = 10
+TOTAL_SECONDS = 20
 CONNECTIONS = 4
 KEPT_SECONDS = 20
 KEY = "upstream-finetunes"
@@ -70,12 +71,14 @@ def ask_finetunes(*, anew: bool = False) -> list[str]:
 
 
 def client() -> BflClient:
-    return _client(settings.BFL_API_URL, settings.BFL_API_KEY)
+    return _client(settings.BFL_API_URL, settings.BFL_API_KEY, tuple(settings.BFL_API_URLS.items()))
 
 
 @cache
-def _client(url: str, key: str) -> BflClient:
-    return BflClient(url, key, connections=CONNECTIONS, read_seconds=READ_SECONDS)
+def _client(url: str, key: str, hosts: tuple[tuple[str, str], ...]) -> BflClient:
+    return BflClient(
+        url, key, hosts=dict(hosts), connections=CONNECTIONS, read_seconds=READ_SECONDS, total_seconds=TOTAL_SECONDS
+    )
 
 
 def _answering() -> QuerySet[Finetune]:

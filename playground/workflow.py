@@ -23,22 +23,21 @@ from dashboard.billing import services as billing
 from finetunes.services import uses
 from playground import queries, sample_filling, samples
 from playground.inputs import strength_of
-from playground.models import ENDS, Generation, State
+from playground.models import CANCELLED, ENDS, Generation, State
+from playground.patience import FIRST_PAUSE, MAX_ATTEMPTS, asked_for, pause_before_next
 from playground.providers.base import Outcome, Provider, ProviderError, get_provider
 from playground.references import stored
+from playground.webhooks import asking, delivery
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
-# With delays of 1, 2, 4 … 32 seconds: a provider may be away for a minute.
-MAX_ATTEMPTS = 7
 SUBMIT_LEASE = timedelta(seconds=60)
 POLL_LEASE = timedelta(seconds=60)
 FETCH_LEASE = timedelta(seconds=120)
 POLL_INTERVAL = timedelta(seconds=0.25)
 POLL_INTERVAL_LATE = timedelta(seconds=2)
 LATE_AFTER = timedelta(seconds=30)
-RETRY_AFTER = timedelta(seconds=1)
 DEADLINE = timedelta(minutes=10)
 OVERDUE = timedelta(seconds=5)
 # A queue longer than this is enqueued once more; a second message of the same id does nothing.
@@ -47,7 +46,6 @@ NO_ANSWER = "The provider did not finish in time."
 DIED = "The server could not hand this job over."
 LOST = "The provider lost this job several times."
 BAD_SAMPLE = "The provider sent something that is not an image."
-CANCELLED = "Cancelled."
 
 
 class Kind(StrEnum):
@@ -128,10 +126,11 @@ def cancel(generation: Generation) -> bool:
 
 
 def reclaim() -> None:
-    """Makes every open generation overdue. Only for the start of a process that holds the only workers."""
+    """Makes every open generation and webhook overdue. Only for the start of a process that holds the only workers."""
     past = timezone.now() - OVERDUE
     Generation.objects.in_state(State.SUBMITTING).update(state=State.QUEUED)
     Generation.objects.unfinished().update(due_at=past)
+    delivery.reclaim()
 
 
 # --- Submission --------------------------------------------------------------------------------------------
@@ -146,11 +145,14 @@ def _body(generation: Generation) -> dict[str, Any]:
 
 def _fail_or_requeue(generation: Generation, state: State, error: ProviderError) -> list[Step]:
     """Ends a generation that can't succeed or has been tried enough; else queues it again, later each time."""
-    if error.permanent or generation.attempts >= MAX_ATTEMPTS:
+    now = timezone.now()
+    pause = pause_before_next(error, attempts=generation.attempts, waited=now - generation.created_at)
+    if pause is None:
         _end(generation, state, Status.ERROR, {"error": error.reason})
         return []
-    due_at = timezone.now() + RETRY_AFTER * 2 ** (generation.attempts - 1)
-    _move(generation.pk, state, State.QUEUED, due_at=due_at)
+    due_at = now + pause
+    tried = generation.attempts - 1 if error.is_busy else generation.attempts
+    _move(generation.pk, state, State.QUEUED, due_at=due_at, attempts=tried)
     return [Step(Kind.SUBMIT, due_at, generation.pk)]
 
 
@@ -199,8 +201,10 @@ def _still_runs(generation: Generation, answer: Outcome | ProviderError) -> bool
 
 def _interval(generation: Generation, answer: Outcome | ProviderError) -> timedelta:
     """Who has run long is asked less often, and so is a provider that does not answer."""
+    if isinstance(answer, ProviderError):
+        return max(POLL_INTERVAL_LATE, asked_for(answer))
     ran = timezone.now() - (generation.submitted_at or generation.created_at)
-    return POLL_INTERVAL_LATE if ran > LATE_AFTER or isinstance(answer, ProviderError) else POLL_INTERVAL
+    return POLL_INTERVAL_LATE if ran > LATE_AFTER else POLL_INTERVAL
 
 
 def _wait(waiting: Mapping[timedelta, Sequence[UUID]]) -> None:
@@ -240,7 +244,7 @@ def _fail_or_fetch_again(generation: Generation, error: ProviderError) -> list[S
     if error.permanent or generation.ready_at is None or now - generation.ready_at > DEADLINE:
         _end(generation, State.FETCHING, Status.ERROR, {"error": error.reason})
         return []
-    due_at = now + RETRY_AFTER
+    due_at = now + max(FIRST_PAUSE, asked_for(error))
     Generation.objects.in_reach(generation.pk, State.FETCHING).update(due_at=due_at)
     return [Step(Kind.FINISH, due_at, generation.pk)]
 
@@ -252,6 +256,7 @@ def _complete(generation: Generation, image: str, thumbnail: str) -> bool:
         return False
     billing.settle(generation.pk)
     _tell_sample(generation.pk)
+    asking.tell(generation.pk)
     return True
 
 
@@ -271,6 +276,7 @@ def _end(generation: Generation, state: State, status: Status, details: dict[str
         return False
     billing.release(generation.pk)
     _tell_sample(generation.pk)
+    asking.tell(generation.pk)
     if generation.finetune_id:
         strength = strength_of(generation.inputs)
         uses.give_back(generation.finetune_id, generation.organization_id, strength, generation.created_at)

@@ -29,6 +29,7 @@ class BaseModel(StrEnum):
     KLEIN_9B_KV = "flux-2-klein-9b-kv"
     KLEIN_BASE_4B = "flux-2-klein-base-4b"
     KLEIN_BASE_9B = "flux-2-klein-base-9b"
+    FLUX_1_PRO = "flux-1-pro"
 
     @property
     def label(self) -> str:
@@ -39,6 +40,11 @@ class BaseModel(StrEnum):
         """The licence of its weights, which binds what is made of them."""
         return LICENSES[self]
 
+    @property
+    def takes_checkpoint(self) -> bool:
+        """Whether its LoRAs are files that are uploaded; BFL trained those of FLUX.1 [pro] itself and keeps them."""
+        return self is not BaseModel.FLUX_1_PRO
+
 
 BASE_MODEL_LABELS = {
     BaseModel.KLEIN_4B: "FLUX.2 [klein] 4B",
@@ -46,15 +52,18 @@ BASE_MODEL_LABELS = {
     BaseModel.KLEIN_9B_KV: "FLUX.2 [klein] 9B (KV-cached)",
     BaseModel.KLEIN_BASE_4B: "FLUX.2 [klein] Base 4B",
     BaseModel.KLEIN_BASE_9B: "FLUX.2 [klein] Base 9B",
+    BaseModel.FLUX_1_PRO: "FLUX.1 [pro]",
 }
 APACHE = "Apache-2.0"
 NON_COMMERCIAL = "FLUX Non-Commercial License"
+API_TERMS = "BFL's API Service Terms"
 LICENSES = {
     BaseModel.KLEIN_4B: APACHE,
     BaseModel.KLEIN_9B: NON_COMMERCIAL,
     BaseModel.KLEIN_9B_KV: NON_COMMERCIAL,
     BaseModel.KLEIN_BASE_4B: APACHE,
     BaseModel.KLEIN_BASE_9B: NON_COMMERCIAL,
+    BaseModel.FLUX_1_PRO: API_TERMS,
 }
 
 
@@ -94,6 +103,18 @@ class Endpoint:
     def takes_finetune(self) -> bool:
         return issubclass(self.inputs, Finetuned)
 
+    @property
+    def summary(self) -> str:
+        """What it is for, in a line; its schema says the rest."""
+        if not self.takes_finetune:
+            return f"Generate with {self.label}"
+        served = " in ".join(each.label for each in (self.base_model, self.precision) if each)
+        return f"Generate with a finetune of {FLUX_1_FINETUNED.get(self.name, served)}"
+
+    def serves(self, base_model: str, precision: str) -> bool:
+        """Whether finetunes of this pair run here."""
+        return (self.base_model, self.precision) == (base_model, precision)
+
 
 def _finetuned(base_model: BaseModel, price_key: str, precision: Precision = Precision.FP8) -> Endpoint:
     suffix = "-bf16" if precision is Precision.BF16 else ""
@@ -105,6 +126,17 @@ def _flux_1(name: str, inputs: type[Inputs], price_key: str, **extra: Any) -> En
     return Endpoint(name, inputs, price_key, sample=Flux1Sample, **extra)
 
 
+FLUX_1_FINETUNED = {
+    "flux-pro-1.1-ultra-finetuned": "FLUX 1.1 [pro] Ultra",
+    "flux-pro-1.0-fill-finetuned": "FLUX.1 Fill [pro]: paint a part of an image anew",
+}
+
+
+def _flux_1_finetuned(name: str, inputs: type[Inputs], price_key: str) -> Endpoint:
+    """BFL does not tell in which precision it runs these; FP8 is what every base model has here."""
+    return _flux_1(name, inputs, price_key, base_model=BaseModel.FLUX_1_PRO, precision=Precision.FP8)
+
+
 FINETUNED_ENDPOINTS = (
     _finetuned(BaseModel.KLEIN_4B, "klein-4b"),
     _finetuned(BaseModel.KLEIN_9B, "klein-9b"),
@@ -112,11 +144,11 @@ FINETUNED_ENDPOINTS = (
     _finetuned(BaseModel.KLEIN_9B_KV, "klein-9b", Precision.BF16),
     _finetuned(BaseModel.KLEIN_BASE_4B, "klein-4b"),
     _finetuned(BaseModel.KLEIN_BASE_9B, "klein-9b"),
+    _flux_1_finetuned("flux-pro-1.1-ultra-finetuned", UltraFinetunedInputs, "ultra"),
+    _flux_1_finetuned("flux-pro-1.0-fill-finetuned", FillFinetunedInputs, "fill"),
 )
 ENDPOINTS = (
     *FINETUNED_ENDPOINTS,
-    _flux_1("flux-pro-1.1-ultra-finetuned", UltraFinetunedInputs, "ultra"),
-    _flux_1("flux-pro-1.0-fill-finetuned", FillFinetunedInputs, "fill"),
     Endpoint("flux-2-klein-4b", KleinInputs, "klein-4b", label=BaseModel.KLEIN_4B.label),
     Endpoint("flux-2-klein-9b", KleinInputs, "klein-9b", label=BaseModel.KLEIN_9B.label),
     Endpoint("flux-2-klein-9b-preview", KleinInputs, "klein-9b", label="FLUX.2 [klein] 9B Preview"),
@@ -132,12 +164,18 @@ ENDPOINTS = (
 BASE_ENDPOINTS = tuple(endpoint for endpoint in ENDPOINTS if endpoint.label)
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
-BY_SERVING = {(endpoint.base_model, endpoint.precision): endpoint for endpoint in FINETUNED_ENDPOINTS}
+# The first of a pair is what a finetune runs on unless a caller names another: fill needs an image to begin with.
+BY_SERVING = {(endpoint.base_model, endpoint.precision): endpoint for endpoint in reversed(FINETUNED_ENDPOINTS)}
 
 
 def endpoint_for(base_model: str, precision: str) -> Endpoint:
-    """The endpoint that serves a finetune. Raises KeyError for a pair that none serves (BF16 is 9b-kv's alone)."""
+    """The endpoint that a finetune runs on. Raises KeyError for a pair that none serves (BF16 is 9b-kv's alone)."""
     return BY_SERVING[BaseModel(base_model), Precision(precision)]
+
+
+def endpoints_for(base_model: str, precision: str) -> list[Endpoint]:
+    """All that serve such a finetune."""
+    return [endpoint for endpoint in FINETUNED_ENDPOINTS if endpoint.serves(base_model, precision)]
 
 
 def is_served(base_model: str, precision: str) -> bool:

@@ -13,14 +13,18 @@ SERVER_ERROR = "Internal Server Error"
 class UpstreamError(Exception):
     """A call to a BFL-compatible server failed. `permanent` says whether trying again is of no use.
 
-    `detail` is what the server said, for the operator's log; it is not meant for callers.
+    `detail` is what the server said, for the operator's log; it is not meant for callers. `retry_after` are the
+    seconds for which the server asked to be left alone.
     """
 
-    def __init__(self, detail: str, *, status: int | None = None, permanent: bool) -> None:
+    def __init__(
+        self, detail: str, *, status: int | None = None, permanent: bool, retry_after: float | None = None
+    ) -> None:
         super().__init__(f"{status or 'no answer'}: {detail}")
         self.detail = detail
         self.status = status
         self.permanent = permanent
+        self.retry_after = retry_after
 
 
 def error_body(detail: str) -> dict[str, Any]:

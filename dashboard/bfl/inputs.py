@@ -8,9 +8,19 @@ need not be multiples of 16 (the render is floored to them, the price goes by wh
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from dashboard.bfl.descriptions import describe
 from dashboard.bfl.prices import PIXELS_PER_MP
 from dashboard.bfl.schemas import MAX_URL_CHARS, OutputFormat
 
@@ -52,13 +62,26 @@ def _between_21_9_and_9_21(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-Side = Annotated[Annotated[int, Field(ge=MIN_SIDE)] | None, BeforeValidator(_zero_is_unset)]
+Side = Annotated[
+    Annotated[int, Field(ge=MIN_SIDE)] | None,
+    BeforeValidator(_zero_is_unset),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": MIN_SIDE}, {"const": 0}, {"type": "null"}], "default": 0}),
+]
 # FLUX.1 takes sides of its own kind.
 Flux1Side = Annotated[int, Field(ge=256, le=1440, multiple_of=32)]
 Image = Text | None
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS), AfterValidator(_storable)]
+PromptOrNone = Annotated[
+    Prompt,
+    BeforeValidator(_null_is_empty),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_PROMPT_CHARS}, {"type": "null"}]}),
+]
 AspectRatio = Annotated[str, AfterValidator(_between_21_9_and_9_21)]
-WebhookUrl = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARS), AfterValidator(_storable)]
+WebhookUrl = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_URL_CHARS, json_schema_extra={"format": "uri"}),
+    AfterValidator(_storable),
+]
 
 
 def _size_in_ratio(ratio: str, pixels: int) -> Size:
@@ -69,9 +92,17 @@ def _size_in_ratio(ratio: str, pixels: int) -> Size:
     return int(side * quotient) // SIDE_STEP * SIDE_STEP, int(side) // SIDE_STEP * SIDE_STEP
 
 
+def model_size(width: int, height: int) -> Size:
+    """References above one megapixel are scaled down to it; sides end on multiples of 16."""
+    scale = min(1.0, (PIXELS_PER_MP / (width * height)) ** 0.5)
+    width, height = (max(MIN_SIDE, int(side * scale) // SIDE_STEP * SIDE_STEP) for side in (width, height))
+    return width, height
+
+
 class Inputs(BaseModel):
     """What every image endpoint takes. `image_fields` are its reference images, in order."""
 
+    model_config = ConfigDict(json_schema_extra=describe)
     image_fields: ClassVar[tuple[str, ...]] = ()
 
     prompt: Prompt
@@ -90,6 +121,11 @@ class Inputs(BaseModel):
     def size_after(self, first_image: Size | None) -> Size:
         """The size of the result, where the first reference image has `first_image` as the model sees it."""
         return self.size
+
+    @staticmethod
+    def seen(width: int, height: int) -> Size:
+        """The size in which the model sees a reference image of so many pixels."""
+        return model_size(width, height)
 
     @property
     def images(self) -> dict[str, str]:
@@ -171,7 +207,7 @@ class Flux2FlexInputs(Flux2Inputs):
 class Flux1Inputs(Inputs):
     """What FLUX.1 takes: a prompt that may be missing, and a tolerance up to 6."""
 
-    prompt: Annotated[Prompt, BeforeValidator(_null_is_empty)] = ""
+    prompt: PromptOrNone = ""
     safety_tolerance: int = Field(2, ge=0, le=6)
     prompt_upsampling: bool = False
 
@@ -255,6 +291,11 @@ class FillFinetunedInputs(Flux1Inputs, Finetuned):
     mask: Image = None
     steps: int = Field(50, ge=15, le=50)
     guidance: float = Field(60.0, ge=1.5, le=100.0)
+
+    @staticmethod
+    def seen(width: int, height: int) -> Size:
+        """As it is: what is outside of the mask stays."""
+        return width, height
 
     def size_after(self, first_image: Size | None) -> Size:
         return first_image or self.size

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, model_serializer
+from pydantic import BaseModel, Field, model_serializer
 
 MAX_URL_CHARS = 2083
 
@@ -51,7 +51,7 @@ class Result(BaseModel):
     """The answer of `get_result` (`ResultResponse`): all six keys, always, in this order."""
 
     id: str
-    status: str
+    status: str = Field(json_schema_extra={"enum": [*Status]})
     result: dict[str, Any] | None = None
     progress: float | None = None
     details: dict[str, Any] | None = None

@@ -41,7 +41,8 @@ class Picture:
     @property
     def size(self) -> tuple[int, int]:
         """The sides as rendered: floored to steps of 16, as the model's latents are."""
-        return self.width // SIDE_STEP * SIDE_STEP, self.height // SIDE_STEP * SIDE_STEP
+        width, height = (max(1, side // SIDE_STEP) * SIDE_STEP for side in (self.width, self.height))
+        return width, height
 
     @property
     def fits_format(self) -> bool:

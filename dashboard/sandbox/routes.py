@@ -1,6 +1,8 @@
 """The sandbox's endpoints: each takes a request and returns an answer, or raises a refusal."""
 
+import base64
 import hashlib
+import io
 import json
 import math
 import os
@@ -13,11 +15,12 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from PIL import Image
 from pydantic import ValidationError
 
 from dashboard.bfl.endpoints import BY_NAME, Endpoint
 from dashboard.bfl.errors import NOT_AUTHENTICATED, NOT_FOUND, SERVER_ERROR, validation_body
-from dashboard.bfl.inputs import Inputs
+from dashboard.bfl.inputs import Inputs, Size
 from dashboard.bfl.prices import megapixels, price
 from dashboard.bfl.schemas import Result, Status, Submission, WebhookSubmission
 from dashboard.bfl.signatures import SAMPLE_SECONDS, is_signed, sign_path
@@ -29,6 +32,7 @@ from dashboard.sandbox.jobs import Job, Jobs
 from dashboard.sandbox.painter import CONTENT_TYPES, Picture, paint
 
 SAMPLES = "/samples/"
+MAX_IMAGE_PIXELS = 20 * 10**6
 # Play money: it goes down with every image, and nothing is refused when it is gone.
 CREDITS = 10_000
 
@@ -104,7 +108,6 @@ class Routes:
         if not picture.fits_format:
             course = Course(Status.ERROR, {"error": f"{picture.output_format} holds no image that wide or high"})
         job_id, now, seconds = str(uuid.uuid4()), time.time(), self._duration(course)
-        width, height = inputs.size
         job = Job(
             id=job_id,
             endpoint=endpoint,
@@ -115,7 +118,7 @@ class Routes:
             status=course.status,
             details=course.details,
             sample_url=self._sample_url(job_id, picture, seconds),
-            cost=price(endpoint.price_key, width=width, height=height, images=len(inputs.images)),
+            cost=price(endpoint.price_key, width=picture.width, height=picture.height, images=len(inputs.images)),
         )
         self.jobs.add(job)
         return job
@@ -134,7 +137,7 @@ class Routes:
     def _submission(self, job: Job, inputs: Inputs) -> dict[str, Any]:
         body: dict[str, Any] = {"id": job.id, "polling_url": f"{self.url}/v1/get_result?id={job.id}"}
         if job.endpoint.tells_cost:
-            size = megapixels(*inputs.size)
+            size = megapixels(job.picture.width, job.picture.height)
             body |= {"cost": as_number(job.cost), "input_mp": float(len(inputs.images)), "output_mp": size}
         if inputs.webhook_url:
             return WebhookSubmission(webhook_url=inputs.webhook_url, **body).model_dump()
@@ -217,7 +220,8 @@ def _unprocessable(error: dict[str, Any]) -> Refusal:
 
 def _picture(inputs: Inputs) -> Picture:
     """What will be painted; a seed is drawn where none was sent. Of reference images only the digest is kept."""
-    width, height = inputs.size
+    images = list(inputs.images.values())
+    width, height = inputs.size_after(_seen_size(inputs, images[0]) if images else None)
     return Picture(
         prompt=inputs.prompt,
         seed=secrets.randbits(32) if inputs.seed is None else inputs.seed,
@@ -226,5 +230,14 @@ def _picture(inputs: Inputs) -> Picture:
         output_format=inputs.output_format or "jpeg",
         finetune_id=getattr(inputs, "finetune_id", ""),
         strength=getattr(inputs, "finetune_strength", 0.0),
-        references=tuple(hashlib.sha256(image.encode()).hexdigest() for image in inputs.images.values()),
+        references=tuple(hashlib.sha256(image.encode()).hexdigest() for image in images),
     )
+
+
+def _seen_size(inputs: Inputs, image: str) -> Size | None:
+    """Of a reference image that lies in the request; None for one behind a URL, and for what is none to draw after."""
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(image.partition("base64,")[2] or image))) as picture:
+            return inputs.seen(*picture.size) if picture.width * picture.height <= MAX_IMAGE_PIXELS else None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None

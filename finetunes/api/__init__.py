@@ -5,7 +5,6 @@ from ninja import Router
 from finetunes.api.bfl import router as bfl_router
 from finetunes.api.catalog import router as catalog_router
 from finetunes.api.grants import router as grants_router
-from finetunes.api.methods import refuse_others
 from finetunes.api.uploads import router as uploads_router
 from finetunes.api.versions import router as versions_router
 
@@ -13,4 +12,4 @@ router = Router()
 router.add_router("", uploads_router)
 # Those of the catalog last: its `{org_id}/{name}` would take what the others name.
 for each in (bfl_router, versions_router, grants_router, catalog_router):
-    router.add_router("", refuse_others(each))
+    router.add_router("", each)

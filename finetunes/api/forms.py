@@ -1,5 +1,7 @@
 """A finetune as a form (multipart/form-data) brings it; nothing of it is read before its sender is known."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,18 @@ OTHER_BYTES = 2**20
 MISSING = {"loc": ("body", "form", FILE), "msg": "Field required", "type": "missing"}
 
 
+def _body() -> dict[str, Any]:
+    schema = NewFinetune.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    schema["properties"][FILE] = {"type": "string", "format": "binary", "description": "A .safetensors file."}
+    schema["required"] = [*schema["required"], FILE]
+    return {"required": True, "content": {FORM: {"schema": schema}}}
+
+
+# For the document of the API: ninja reads no such form by itself.
+BODY = _body()
+
+
 class NotAFormError(DashboardError):
     code = "unsupported_media_type"
     status = 415
@@ -40,6 +54,11 @@ class BrokenFormError(DashboardError):
 class Form:
     file: "File[Any]"
     fields: dict[str, Any]
+
+    def parts(self) -> Iterator[bytes]:
+        """What makes two forms the same, wherever their boundaries fall."""
+        yield json.dumps([self.file.name, self.fields], sort_keys=True, default=str).encode()
+        yield from self.file.chunks()
 
 
 def read_form(request: ApiRequest) -> Form:

@@ -2,6 +2,7 @@
 
 from ninja import Query, Router, Status
 
+from dashboard.bfl.openapi import CATALOG, told
 from dashboard.lib.errors import NotFoundError
 from dashboard.lib.keyset import read_cursor, read_page
 from dashboard.organizations.access import ApiRequest, keys_that_may
@@ -14,13 +15,20 @@ from finetunes.models import Grant
 from finetunes.queries import directory, usage
 from finetunes.services import grants
 
-router = Router()
+router = Router(tags=[CATALOG])
 READERS, MANAGERS = keys_that_may(Scope.READ), keys_that_may(Scope.MANAGE)
 MANY = "/finetunes/{finetune_id}/grants"
 ONE = "/finetunes/{finetune_id}/grants/{slug:org_id}"
 
 
-@router.get(MANY, response=GrantPage, auth=READERS, url_name="grants")
+@router.get(
+    MANY,
+    response=GrantPage,
+    auth=READERS,
+    url_name="grants",
+    summary="List whom a finetune is shared with",
+    openapi_extra=told(404),
+)
 def list_grants(request: ApiRequest, finetune_id: str, paging: Query[Paging]) -> GrantPage:
     """Whom it is shared with, newest first, a page at a time; `next` is the `after` of the next one."""
     finetune = get_own(request.auth.organization, finetune_id)
@@ -28,7 +36,14 @@ def list_grants(request: ApiRequest, finetune_id: str, paging: Query[Paging]) ->
     return GrantPage(grants=[grant_out(grant) for grant in page.rows], next=str(page.older) if page.older else None)
 
 
-@router.post(MANY, response={200: GrantOut, 201: GrantOut}, auth=MANAGERS, url_name="grants")
+@router.post(
+    MANY,
+    response={200: GrantOut, 201: GrantOut},
+    auth=MANAGERS,
+    url_name="grants",
+    summary="Share a finetune",
+    openapi_extra=told(404, sent={"org_id": "bureau", "monthly_cap": 500}),
+)
 def give(request: ApiRequest, finetune_id: str, body: NewGrant) -> Status[GrantOut]:
     """Shares it with the organization of this ID, which finds it as `{owner_org_id}/{name}` and pays for its calls.
 
@@ -44,14 +59,28 @@ def give(request: ApiRequest, finetune_id: str, body: NewGrant) -> Status[GrantO
     return Status(201, _shown(made))
 
 
-@router.patch(ONE, response=GrantOut, auth=MANAGERS, url_name="grant")
+@router.patch(
+    ONE,
+    response=GrantOut,
+    auth=MANAGERS,
+    url_name="grant",
+    summary="Change the limits of a grant",
+    openapi_extra=told(404, sent={"monthly_cap": 1000}),
+)
 def change(request: ApiRequest, finetune_id: str, org_id: str, body: Limits) -> GrantOut:
     """Other limits from the recipient's next request on; null lifts one, and what is left out stays."""
     finetune = get_own(request.auth.organization, finetune_id)
     return _change(access.get_grant(finetune, org_id), body)
 
 
-@router.delete(ONE, response={204: None}, auth=MANAGERS, url_name="grant")
+@router.delete(
+    ONE,
+    response={204: None},
+    auth=MANAGERS,
+    url_name="grant",
+    summary="Revoke a grant",
+    openapi_extra=told(404),
+)
 def revoke(request: ApiRequest, finetune_id: str, org_id: str) -> Status[None]:
     """From its next request on the recipient finds the finetune no more; what is queued finishes."""
     grants.revoke(access.get_grant(get_own(request.auth.organization, finetune_id), org_id))

@@ -2,6 +2,7 @@
 
 from ninja import Query, Router
 
+from dashboard.bfl.openapi import CATALOG, told
 from dashboard.lib.keyset import read_cursor, read_page
 from dashboard.organizations.access import ApiRequest, keys_that_may
 from dashboard.organizations.roles import Scope
@@ -11,11 +12,18 @@ from finetunes.api.doors import get_own
 from finetunes.api.schemas import Paging
 from finetunes.services.versions import make_current
 
-router = Router()
+router = Router(tags=[CATALOG])
 READERS, MANAGERS = keys_that_may(Scope.READ), keys_that_may(Scope.MANAGE)
 
 
-@router.get("/finetunes/{finetune_id}/versions", response=VersionPage, auth=READERS, url_name="versions")
+@router.get(
+    "/finetunes/{finetune_id}/versions",
+    response=VersionPage,
+    auth=READERS,
+    url_name="versions",
+    summary="List the versions of a finetune",
+    openapi_extra=told(404),
+)
 def versions(request: ApiRequest, finetune_id: str, paging: Query[Paging]) -> VersionPage:
     """Newest first, a page at a time; `next` is the `after` of the next one."""
     finetune = get_own(request.auth.organization, finetune_id)
@@ -25,7 +33,12 @@ def versions(request: ApiRequest, finetune_id: str, paging: Query[Paging]) -> Ve
 
 
 @router.post(
-    "/finetunes/{finetune_id}/versions/{int:number}/use", response=VersionOut, auth=MANAGERS, url_name="version_use"
+    "/finetunes/{finetune_id}/versions/{int:number}/use",
+    response=VersionOut,
+    auth=MANAGERS,
+    url_name="version_use",
+    summary="Make a version current",
+    openapi_extra=told(404),
 )
 def use(request: ApiRequest, finetune_id: str, number: int) -> VersionOut:
     """Serves this version from now on; said twice, it is the same."""

@@ -38,7 +38,7 @@ def check_base_model(inspection: Inspection, base_model: str) -> None:
     if base_model in inspection.base_models:
         return
     if base_model not in GEOMETRIES or not inspection.base_models:
-        raise InvalidInputError("This is not a base model that finetunes are served on.", field="base_model")
+        raise InvalidInputError("No checkpoint can be added for this base model. Choose another.", field="base_model")
     chosen = BaseModel(base_model)
     options = " or ".join(base_model.label for base_model in inspection.base_models)
     raise InvalidInputError(

@@ -16,7 +16,17 @@ from dashboard.organizations.models import Membership
 from finetunes.access import get_upload
 from finetunes.checkpoints.errors import CheckpointError
 from finetunes.findings import Finding, judge
-from finetunes.models import BASE_MODEL_CHOICES, NAME, NAME_MAX, PRECISION_CHOICES, Finetune, Upload, Version
+from finetunes.models import (
+    BASE_MODEL_CHOICES,
+    NAME,
+    NAME_MAX,
+    PRECISION_CHOICES,
+    TRAINED_CHOICES,
+    UPSTREAM_ALONE,
+    Finetune,
+    Upload,
+    Version,
+)
 from finetunes.services import catalog, uploads, versions
 from finetunes.uploads.errors import UploadGoneError
 
@@ -132,8 +142,8 @@ class AddFinetuneForm(CheckpointForm):
     )
     base_model = forms.ChoiceField(
         label="Base Model",
-        choices=[("", "Choose…"), *BASE_MODEL_CHOICES],
-        error_messages={"required": REQUIRED_BASE_MODEL},
+        choices=[("", "Choose…"), *TRAINED_CHOICES],
+        error_messages={"required": REQUIRED_BASE_MODEL, "invalid_choice": f"Choose one of these. {UPSTREAM_ALONE}"},
     )
     precision = forms.ChoiceField(
         choices=PRECISION_CHOICES,

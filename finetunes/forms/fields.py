@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.lib.errors import InvalidInputError
 from dashboard.organizations.models import Organization
-from finetunes.models import BASE_MODEL_CHOICES, PRECISION_CHOICES, Finetune
+from finetunes.models import BASE_MODEL_CHOICES, PRECISION_CHOICES, TRAINED_CHOICES, UPSTREAM_ALONE, Finetune
 from finetunes.queries.listing import tags_of
 from finetunes.services.editing import PROMPTS_MAX, edit_finetune
 from finetunes.services.labels import set_tags
@@ -56,8 +56,17 @@ class FieldForm(forms.Form):
 
 class ServingForm(FieldForm):
     title = "Base Model"
-    base_model = forms.ChoiceField(label="Base Model", choices=BASE_MODEL_CHOICES)
+    base_model = forms.ChoiceField(
+        label="Base Model",
+        choices=BASE_MODEL_CHOICES,
+        error_messages={"invalid_choice": f"Choose one of these. {UPSTREAM_ALONE}"},
+    )
     precision = forms.ChoiceField(choices=PRECISION_CHOICES, help_text="BF16: 9B (KV-cached) only.")
+
+    def __init__(self, finetune: Finetune, editor: Organization, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(finetune, editor, data)
+        if finetune.current_version_id:
+            self.fields["base_model"].choices = TRAINED_CHOICES  # type: ignore[attr-defined]
 
     def write(self) -> None:
         if edit_finetune(self.finetune, self.cleaned_data):

@@ -15,9 +15,14 @@ NAME_PATTERN = r"^[a-z0-9_-]+$"
 NAME_MAX = 64
 NAME = RegexValidator(r"\A[a-z0-9_-]+\Z", "Use only lowercase letters, digits, hyphens and underscores.")
 BASE_MODEL_CHOICES = [(model.value, label) for model, label in BASE_MODEL_LABELS.items()]
+# What a checkpoint may be trained for.
+TRAINED_CHOICES = [(model.value, label) for model, label in BASE_MODEL_LABELS.items() if model.takes_checkpoint]
 PRECISION_CHOICES = [(precision.value, precision.label) for precision in Precision]
 STRENGTHS = (0, 2)
 DEFAULT_STRENGTH = 1.0
+UPSTREAM_ALONE = (
+    "Finetunes of FLUX.1 [pro] have no checkpoint: they lie in the upstream's account and come here by import."
+)
 
 
 class Source(models.TextChoices):
@@ -103,6 +108,11 @@ class Finetune(models.Model):
                 name="finetune_served_by_an_endpoint",
             ),
             models.CheckConstraint(
+                condition=~Q(base_model=BaseModel.FLUX_1_PRO) | Q(current_version=None),
+                name="finetune_of_flux_1_is_upstream_alone",
+                violation_error_message=UPSTREAM_ALONE,
+            ),
+            models.CheckConstraint(
                 condition=Q(recommended_strength=None) | Q(recommended_strength__range=STRENGTHS),
                 name="finetune_strength_in_range",
             ),
@@ -116,14 +126,20 @@ class Finetune(models.Model):
         return endpoint_for(self.base_model, self.precision)
 
     @property
+    def precision_label(self) -> str:
+        """Empty where upstream does not tell in which precision it runs."""
+        return str(self.get_precision_display()) if BaseModel(self.base_model).takes_checkpoint else ""
+
+    @property
     def checkpoint(self) -> Checkpoint | None:
         """What is served: the checkpoint of the current version."""
         return self.current_version.checkpoint if self.current_version else None
 
     @property
     def strength(self) -> float:
-        """The one to start with."""
-        return DEFAULT_STRENGTH if self.recommended_strength is None else float(self.recommended_strength)
+        """The one to start with: as it is recommended, else the endpoint's own."""
+        own = self.endpoint.inputs.model_fields["finetune_strength"].default
+        return float(own if self.recommended_strength is None else self.recommended_strength)
 
     @property
     def license(self) -> str:

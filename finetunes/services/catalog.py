@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, is_served
+from dashboard.bfl.endpoints import BY_SERVING, is_served
 from dashboard.lib.errors import InvalidInputError
 from dashboard.organizations import actors, audit
 from dashboard.organizations.events import Action
@@ -21,6 +21,7 @@ def check_new(owner: Organization, *, name: str, base_model: str, precision: str
     """Raises InvalidInputError, whose field is the argument that it is about. No file is looked at."""
     _check_fields(_build(owner, name, base_model, precision, trigger_phrase))
     check_served(base_model, precision)
+    versions.check_takes_checkpoint(base_model)
     check_name_free(owner, name)
 
 
@@ -98,9 +99,9 @@ def check_served(base_model: str, precision: str) -> None:
     """Raises InvalidInputError for a pair that no endpoint serves; the sentence names the one that does."""
     if is_served(base_model, precision):
         return
-    served = [endpoint for endpoint in FINETUNED_ENDPOINTS if endpoint.base_model and endpoint.precision]
-    models = ", ".join(e.base_model.label for e in served if e.base_model and e.precision == precision)
-    choices = " or ".join(e.precision.label for e in served if e.precision and e.base_model == base_model)
+    served = [(model, each) for model, each in BY_SERVING if model and each]
+    models = ", ".join(model.label for model, each in served if each == precision)
+    choices = " or ".join(each.label for model, each in served if model == base_model)
     raise InvalidInputError(
         f"{precision.upper()} is served for {models} alone. Choose {choices} for this base model.",
         field="precision",

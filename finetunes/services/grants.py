@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from dashboard.lib import rates
-from dashboard.lib.errors import DashboardError, InvalidInputError, NotFoundError
+from dashboard.lib.errors import InvalidInputError, NotFoundError, TooManyError
 from dashboard.organizations import actors, audit
 from dashboard.organizations.actors import Actor
 from dashboard.organizations.events import Action
@@ -29,11 +29,11 @@ LOOKUPS, LOOKUP_SECONDS = 60, 3600
 TOO_MANY_LOOKUPS = "Your organization looked up many IDs within the hour. Wait a while, then try again."
 
 
-class TooManyLookupsError(DashboardError):
+class TooManyLookupsError(TooManyError):
     """Whoever guesses at organization IDs learns of few."""
 
     code = "too_many_lookups"
-    status = 429
+    retry_after = LOOKUP_SECONDS
 
 
 def count_lookup(organization: Organization) -> None:

@@ -59,8 +59,12 @@ def publish(upload: Upload) -> Version:
 
 
 def _check_base_model(base_model: str) -> None:
-    if base_model and base_model not in list(BaseModel):
-        raise InvalidInputError(f"base_model is one of {', '.join(BaseModel)}.", field="base_model")
+    if not base_model:
+        return
+    if base_model not in list(BaseModel):
+        trained = [each for each in BaseModel if each.takes_checkpoint]
+        raise InvalidInputError(f"base_model is one of {', '.join(trained)}.", field="base_model")
+    versions.check_takes_checkpoint(base_model)
 
 
 def _of_finetune(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,8 @@ AWAY = "The upstream does not answer. Try again in a while."
 REFUSED = "The upstream refuses this server's key. Tell the operator of this server."
 IMPORTED_AT_ONCE = 20
 SUFFIXES = ["", *(f"-{number}" for number in range(2, 10))]
+# What BFL told of a finetune that it had trained itself, which all were of FLUX.1.
+TRAINING_KEYS = {"finetune_type", "finetune_comment", "iterations"}
 BASE_MODEL_KEYS = ("base_model", "finetune_base_model", "model")
 TRIGGER_KEYS = ("trigger_phrase", "trigger_word", "trigger")
 ASKED_AT_ONCE = 8
@@ -239,7 +241,8 @@ def _ask_details(upstream_name: str) -> dict[str, Any]:
 
 def _describe(row: Import, told: Mapping[str, Any]) -> Import:
     """With those of the details that are understood."""
-    base_model = next((told[key] for key in BASE_MODEL_KEYS if told.get(key) in list(BaseModel)), "")
+    named = next((told[key] for key in BASE_MODEL_KEYS if told.get(key) in list(BaseModel)), "")
+    base_model = named or (BaseModel.FLUX_1_PRO.value if TRAINING_KEYS & set(told) else "")
     precision = str(told.get("precision") or "").lower()
     is_bf16 = base_model == BaseModel.KLEIN_9B_KV and precision == Precision.BF16
     trigger = next((told[key] for key in TRIGGER_KEYS if isinstance(told.get(key), str)), "")

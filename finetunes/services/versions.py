@@ -10,7 +10,7 @@ from dashboard.organizations import actors, audit
 from dashboard.organizations.events import Action
 from dashboard.organizations.models import ApiKey, User
 from finetunes import queries
-from finetunes.models import Checkpoint, Finetune, Upload, Version
+from finetunes.models import UPSTREAM_ALONE, Checkpoint, Finetune, Upload, Version
 from finetunes.services.publishing import publish
 
 
@@ -75,6 +75,7 @@ def make_current(version: Version) -> bool:
 
 def check_fits(checkpoint: Checkpoint, base_model: str) -> None:
     """Raises InvalidInputError where what was found in the file contradicts the base model."""
+    check_takes_checkpoint(base_model)
     fitting = checkpoint.base_models
     if fitting and base_model not in fitting:
         raise InvalidInputError(
@@ -82,6 +83,12 @@ def check_fits(checkpoint: Checkpoint, base_model: str) -> None:
             f"not for {BaseModel(base_model).label}.",
             field="base_model",
         )
+
+
+def check_takes_checkpoint(base_model: str) -> None:
+    """Raises InvalidInputError for a base model whose finetunes lie upstream alone."""
+    if not BaseModel(base_model).takes_checkpoint:
+        raise InvalidInputError(UPSTREAM_ALONE, field="base_model")
 
 
 def _check_new(finetune: Finetune, checkpoint: Checkpoint) -> None:

@@ -63,6 +63,7 @@ class ChecksumMismatchError(DashboardError):
 class BusyError(DashboardError):
     code = "busy"
     status = 503
+    retry_after = 5
 
     def __init__(self) -> None:
         super().__init__("This server takes in as many pieces at once as it can. Send this one again in a few seconds.")

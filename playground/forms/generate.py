@@ -12,7 +12,7 @@ from dashboard.lib.errors import DashboardError, NotFoundError
 from dashboard.organizations.models import Organization
 from finetunes.access import get_visible
 from playground import inputs
-from playground.forms.parameters import ASPECTS, DRAWN, SIDES, fields_of, note_defaults
+from playground.forms.parameters import ASPECTS, DRAWN, OPEN_SIDES, SIDES, fields_of, note_defaults, size_rule
 from playground.offered import BASE_GROUP, GROUP_LABELS, Model, base_models, find_model, model_of
 from playground.queries import callable_finetunes
 from playground.references.chosen import ChosenImage, find_images
@@ -61,7 +61,7 @@ class GenerateForm(forms.Form):
         offered = self._offered()
         self.picked = self._pick(offered)
         self._offer(offered)
-        self.parameters = fields_of(self.picked.endpoint if self.picked else FINETUNED_ENDPOINTS[0])
+        self.parameters = fields_of(self.endpoint_shown)
         if self.picked and self.picked.recommended_strength is not None:
             self.parameters["finetune_strength"].initial = self.picked.recommended_strength
         note_defaults({**self.parameters, "count": self.fields["count"]})
@@ -163,9 +163,24 @@ class GenerateForm(forms.Form):
         return [tuple(aspect.split(":")) for aspect in ASPECTS]
 
     @property
+    def size_rule(self) -> str:
+        """What sides the endpoint takes."""
+        return size_rule(self.endpoint_shown)
+
+    @property
+    def may_follow_image(self) -> bool:
+        """Whether sides that are left open are those of the first reference image."""
+        return self.size_rule == OPEN_SIDES
+
+    @property
+    def endpoint_shown(self) -> Endpoint:
+        """Whose parameters stand in the form: those of a finetune while none is picked."""
+        return self.picked.endpoint if self.picked else FINETUNED_ENDPOINTS[0]
+
+    @property
     def most_images(self) -> int:
-        """Reference images that the endpoint takes; those of a finetune while none is picked, as its parameters are."""
-        return len((self.picked.endpoint if self.picked else FINETUNED_ENDPOINTS[0]).inputs.image_fields)
+        """Reference images that the endpoint takes."""
+        return len(self.endpoint_shown.inputs.image_fields)
 
     @property
     def too_many_images(self) -> str:

@@ -35,6 +35,7 @@ DEFAULTS = {
 # By the names that the Playground's own form and links have.
 COMMON = ("prompt", "finetune_strength", "seed", "width", "height", "output_format", "safety_tolerance")
 REFERENCE_GONE = "A reference image is no longer here, or is one too many. It was left out."
+TOO_MANY_REFERENCES = "This finetune takes fewer reference images. Remove some."
 NO_PROMPT = "Write what the images should show."
 NO_FINETUNE = "Pick a finetune."
 
@@ -180,6 +181,8 @@ class GridForm(forms.Form):
         self.given["finetune_id"] = finetune_id
         try:
             self.endpoint = resolve_finetune(self.caller, finetune_id).endpoint
+            if len(self.images) > len(self.endpoint.inputs.image_fields):
+                self.add_error(None, TOO_MANY_REFERENCES)
             for place in plan.places():
                 inputs.parse(self.endpoint, {**self.given, **place.changes})
         except NotFoundError as error:

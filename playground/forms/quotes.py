@@ -12,6 +12,8 @@ from playground.forms.generate import GenerateForm
 NO_ROLE = "Your role, {role}, may look but not generate. Ask an Administrator of {organization} for another."
 NO_MODEL = "Pick a model to see the price."
 NO_SIZE = "This size has no price: sides of 64 px or more, 4 MP at most."
+NO_CLOSED_SIZE = "This size has no price. {rule}"
+NO_RATIO = "This aspect ratio has no price: use one between 21:9 and 9:21."
 SHORT = "Not enough credits: ask the operator of this server to add some."
 SHORT_FOR_ALL = "Not enough credits for {count} images; they last for {affordable}."
 USED_UP = "{cap:,} of {cap:,} images of this finetune are used this month. The count starts again on {day:%-d %B}."
@@ -46,7 +48,7 @@ def quote_of(form: GenerateForm, membership: Membership) -> Quote:
     """For the whole batch. What is only missing yet, a prompt for one, is no reason here: the page says it itself."""
     cost = form.cost()
     if cost is None:
-        return Quote(Reason(NO_MODEL, "model") if form.picked is None else Reason(NO_SIZE, "width"))
+        return Quote(_unpriced_reason(form))
     balance = balance_of(membership.organization)
     terms = _terms_of(form, membership)
     return Quote(
@@ -57,6 +59,14 @@ def quote_of(form: GenerateForm, membership: Membership) -> Quote:
         left_text=as_text(balance - cost) if balance >= cost else "",
         allowance=_allowance(terms),
     )
+
+
+def _unpriced_reason(form: GenerateForm) -> Reason:
+    if form.picked is None:
+        return Reason(NO_MODEL, "model")
+    if not form.size_rule:
+        return Reason(NO_RATIO, "aspect_ratio")
+    return Reason(NO_SIZE if form.may_follow_image else NO_CLOSED_SIZE.format(rule=form.size_rule), "width")
 
 
 def _terms_of(form: GenerateForm, membership: Membership) -> Terms | None:

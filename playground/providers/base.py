@@ -14,13 +14,18 @@ from dashboard.bfl.schemas import Status
 class ProviderError(Exception):
     """A call to the provider failed; `permanent` says whether the same call would fail again.
 
-    `reason` is one of our own sentences, safe to show; what the provider said goes to the log.
+    `reason` is one of our own sentences, safe to show; what the provider said goes to the log. `retry_after` are the
+    seconds for which it asked to be left alone; one that is busy has not tried the job at all.
     """
 
-    def __init__(self, reason: str, *, permanent: bool) -> None:
+    def __init__(
+        self, reason: str, *, permanent: bool, retry_after: float | None = None, is_busy: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
+        self.retry_after = retry_after
+        self.is_busy = is_busy
 
 
 @dataclass(frozen=True)

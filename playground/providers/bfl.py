@@ -15,6 +15,7 @@ from playground.providers.base import Outcome, ProviderError
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 16
+BUSY = 429
 STATUSES = {status.value: status for status in Status}
 # What a caller may read of an upstream's refusal; its own words go to the log.
 REASONS = {
@@ -22,6 +23,7 @@ REASONS = {
     403: "The provider refused this server's key. Tell the operator of this server.",
     404: "The provider does not know this finetune. Tell the operator of this server.",
     422: "The provider refused these parameters.",
+    429: "The provider was busy for too long. Try again later.",
 }
 
 
@@ -29,7 +31,9 @@ class BflProvider:
     """Speaks the BFL wire to the configured upstream, over one session of kept-alive connections."""
 
     def __init__(self) -> None:
-        self.client = BflClient(settings.BFL_API_URL, settings.BFL_API_KEY, connections=CONNECTIONS)
+        self.client = BflClient(
+            settings.BFL_API_URL, settings.BFL_API_KEY, hosts=settings.BFL_API_URLS, connections=CONNECTIONS
+        )
         self.pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="poll")
 
     def submit(self, endpoint: str, body: dict[str, Any]) -> str:
@@ -89,4 +93,4 @@ def _storable(details: dict[str, Any] | None) -> dict[str, Any] | None:
 def _provider_error(error: UpstreamError) -> ProviderError:
     log.warning("provider: %s", error)
     reason = REASONS.get(error.status or 0, "The provider could not make this image.")
-    return ProviderError(reason, permanent=error.permanent)
+    return ProviderError(reason, permanent=error.permanent, retry_after=error.retry_after, is_busy=error.status == BUSY)

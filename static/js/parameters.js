@@ -3,8 +3,6 @@
   "use strict";
 
   const MEGAPIXEL = 1024 * 1024;
-  const STEP = 16;
-  const DEFAULT_SIDE = 1024;
   const CLOSE = 0.02; // by which a size may miss an aspect and still be called so
   const TOO_LARGE = "Width times height is over 4 MP; use a smaller size.";
 
@@ -31,7 +29,9 @@
     const { validity } = input;
     if (validity.badInput) return "Enter a number.";
     if (validity.rangeUnderflow) return `Use ${input.min} or more.`;
-    return validity.rangeOverflow ? `Use ${input.max} or less.` : "";
+    if (validity.rangeOverflow) return `Use ${input.max} or less.`;
+    const { multipleOf } = input.dataset;
+    return multipleOf && Number(input.value) % Number(multipleOf) ? `Use a multiple of ${multipleOf}.` : "";
   }
 
   function check() {
@@ -60,24 +60,31 @@
   let area = 0; // what the aspects keep; it would shrink from one to the next if it were read from the sides
   let sized = ""; // the sides that they made of it
 
-  const sideOf = (name) => Number(control(name).value || DEFAULT_SIDE);
-  const isAsImage = () => !control("width").value && !control("height").value;
+  const sideOf = (name) => Number(control(name).value || control(name).dataset.default);
+  const isAsImage = () => part('[data-aspect="image"]') && !control("width").value && !control("height").value;
   const hasReferences = () => document.getElementById("generate").hasAttribute("data-has-references");
-  const most = () => Number(control("width").dataset.mostPixels);
+  const step = () => Number(control("width").step);
+  const longest = () => Number(control("width").max) || Infinity;
+  const most = () => Number(control("width").dataset.mostPixels) || longest() ** 2;
+
+  const missOf = ([width, height], ratio) => Math.abs(width / height / ratio - 1);
 
   function sidesFor(ratio) {
-    const down = (side) => Math.max(STEP, Math.floor(side / STEP) * STEP);
-    const near = (side) => Math.max(STEP, Math.round(side / STEP) * STEP);
-    const [width, height] = [Math.sqrt(area * ratio), Math.sqrt(area / ratio)];
+    const within = (side) => Math.min(Math.max(step(), Number(control("width").min), side), longest());
+    const down = (side) => within(Math.floor(side / step()) * step());
+    const near = (side) => within(Math.round(side / step()) * step());
+    const full = Math.min(area, (longest() * Math.min(ratio, 1 / ratio)) * longest());
+    const [width, height] = [Math.sqrt(full * ratio), Math.sqrt(full / ratio)];
     const options = [[near(width), near(height)], [down(width), near(height)], [near(width), down(height)], [down(width), down(height)]];
-    return options.find(([w, h]) => w * h <= area) ?? options[3];
+    const fitting = options.filter(([w, h]) => w * h <= full);
+    return fitting.find((sides) => missOf(sides, ratio) < CLOSE) ?? fitting.sort((a, b) => missOf(a, ratio) - missOf(b, ratio))[0] ?? options[3];
   }
 
   function pickAspect(aspect) {
     if (aspect === "image") return fill({ width: "", height: "" });
     const [across, down] = aspect.split(":").map(Number);
     const pixels = sideOf("width") * sideOf("height");
-    if (sized !== `${control("width").value}x${control("height").value}` || !area) area = Math.min(pixels > 0 ? pixels : DEFAULT_SIDE ** 2, most());
+    if (sized !== `${control("width").value}x${control("height").value}` || !area) area = Math.min(pixels > 0 ? pixels : most(), most());
     const [width, height] = sidesFor(across / down);
     sized = `${width}x${height}`;
     return fill({ width, height });
@@ -88,7 +95,7 @@
     const [width, height] = [sideOf("width"), sideOf("height")];
     for (const button of root().querySelectorAll("[data-aspect]")) {
       const [across, down] = button.dataset.aspect.split(":").map(Number);
-      const isIt = button.dataset.aspect === "image" ? isAsImage() && hasReferences() : !(isAsImage() && hasReferences()) && Math.abs((width / height) * (down / across) - 1) < CLOSE;
+      const isIt = button.dataset.aspect === "image" ? isAsImage() && hasReferences() : !(isAsImage() && hasReferences()) && missOf([width, height], across / down) < CLOSE;
       button.setAttribute("aria-pressed", String(isIt));
     }
     showMegapixels(width, height);
@@ -98,7 +105,7 @@
     const note = part("[data-megapixels]");
     const wrong = [control("width"), control("height")].find(({ validity }) => validity.customError);
     const pixels = `${Number(((width * height) / MEGAPIXEL).toFixed(2))} MP`;
-    const size = isAsImage() ? (hasReferences() ? "The size of image 1, 1 MP at most." : `${DEFAULT_SIDE} × ${DEFAULT_SIDE}, ${pixels}.`) : `${pixels}. Multiples of ${STEP}; 4 MP at most.`;
+    const size = isAsImage() ? (hasReferences() ? "The size of image 1, 1 MP at most." : `${width} × ${height}, ${pixels}.`) : `${pixels}. ${note.dataset.rule}`;
     note.classList.toggle("is-wrong", Boolean(wrong));
     const isTold = Boolean(part("[data-size] .field-errors")); // by the server, beneath
     const words = wrong && !isTold ? wrong.validationMessage : size;

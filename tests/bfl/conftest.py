@@ -1,6 +1,7 @@
 """An upstream that says what a test wants it to say, and remembers what it was asked."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,9 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     # Bytes that are promised and not sent.
     missing: int = 0
+    # Seconds between two bytes, of the head and the body or of the body alone.
+    drip: float = 0.0
+    drips_head: bool = False
 
 
 class Upstream(ThreadingHTTPServer):
@@ -46,8 +50,23 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body) + reply.missing))
+        if reply.drips_head:
+            self._drip(b"X-Slow: " + b"x" * 1000, reply.drip)
         self.end_headers()
-        self.wfile.write(reply.body)
+        if reply.drip:
+            self._drip(reply.body, reply.drip)
+        else:
+            self.wfile.write(reply.body)
+
+    def _drip(self, content: bytes, pause: float) -> None:
+        if self.command and hasattr(self, "_headers_buffer"):
+            self.flush_headers()
+        for byte in content:
+            try:
+                self.wfile.write(bytes([byte]))
+            except OSError:  # the client has enough
+                return
+            time.sleep(pause)
 
     do_POST = do_GET
 

@@ -151,7 +151,8 @@ def test_retry_after_does_not_hold_the_poller(upstream: Upstream, client: BflCli
     with pytest.raises(UpstreamError, match="429: slow down") as failure:
         client.get_result(f"{upstream.url}/r")
     assert not failure.value.permanent
-    assert len(upstream.seen) == 3
+    assert failure.value.retry_after == 3600
+    assert len(upstream.seen) == 1
 
 
 @pytest.mark.parametrize(

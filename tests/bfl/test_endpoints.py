@@ -2,10 +2,18 @@
 
 import pytest
 
-from dashboard.bfl.endpoints import BY_NAME, FINETUNED_ENDPOINTS, BaseModel, Precision, endpoint_for, is_served
+from dashboard.bfl.endpoints import (
+    BY_NAME,
+    FINETUNED_ENDPOINTS,
+    BaseModel,
+    Precision,
+    endpoint_for,
+    endpoints_for,
+    is_served,
+)
 
 
-def test_finetuned_endpoints_are_the_six_of_the_documentation() -> None:
+def test_finetuned_endpoints_are_the_eight_of_the_documentation() -> None:
     assert [endpoint.path for endpoint in FINETUNED_ENDPOINTS] == [
         "/v1/flux-2-klein-4b-finetuned",
         "/v1/flux-2-klein-9b-finetuned",
@@ -13,6 +21,8 @@ def test_finetuned_endpoints_are_the_six_of_the_documentation() -> None:
         "/v1/flux-2-klein-9b-kv-bf16-finetuned",
         "/v1/flux-2-klein-base-4b-finetuned",
         "/v1/flux-2-klein-base-9b-finetuned",
+        "/v1/flux-pro-1.1-ultra-finetuned",
+        "/v1/flux-pro-1.0-fill-finetuned",
     ]
 
 
@@ -20,7 +30,12 @@ def test_base_model_and_precision_lead_to_the_endpoint_and_back() -> None:
     for endpoint in FINETUNED_ENDPOINTS:
         assert endpoint.base_model is not None
         assert endpoint.precision is not None
-        assert endpoint_for(endpoint.base_model, endpoint.precision) is endpoint is BY_NAME[endpoint.name]
+        assert endpoint.serves(endpoint.base_model, endpoint.precision)
+        assert endpoint in endpoints_for(endpoint.base_model, endpoint.precision)
+        assert endpoint is BY_NAME[endpoint.name]
+        # Fill needs an image to begin with, so what is called without more is ultra.
+        is_called = endpoint_for(endpoint.base_model, endpoint.precision) is endpoint
+        assert is_called is (endpoint.name != "flux-pro-1.0-fill-finetuned")
 
 
 @pytest.mark.parametrize("base_model", BaseModel)

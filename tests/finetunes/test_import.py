@@ -147,12 +147,14 @@ def test_details_fill_the_form_in_as_far_as_they_are_understood(
     told: dict[str, dict[str, Any]] = {
         "shot-1": {"base_model": "flux-2-klein-9b-kv", "precision": "BF16", "trigger_word": "SHOT\ud83d "},
         "shot-2": {"base_model": {"strange": 1}, "precision": None, "trigger_phrase": 7},
+        "shot-3": {"finetune_comment": "my dog", "iterations": 300, "trigger_word": "TOK"},
     }
     monkeypatch.setattr(upstream, "_ask_details", lambda name: told.get(name, {}))
-    found = propose(cast.organization, ["shot-1", "shot-2", "Ink-Portrait"])
+    found = propose(cast.organization, ["shot-1", "shot-2", "shot-3", "Ink-Portrait"])
     assert found == [
         Import("shot-1", "shot-1", "flux-2-klein-9b-kv", "bf16", "SHOT"),
         Import("shot-2", "shot-2"),
+        Import("shot-3", "shot-3", "flux-1-pro", trigger_phrase="TOK"),
         Import("Ink-Portrait", "ink-portrait-2"),
     ]
 

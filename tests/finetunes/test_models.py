@@ -1,5 +1,7 @@
 """What the database itself refuses of a finetune, and what a finetune says of itself."""
 
+from decimal import Decimal
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -7,7 +9,7 @@ from django.db.models import ProtectedError
 from dashboard.bfl.endpoints import FINETUNED_ENDPOINTS, BaseModel, Precision, is_served
 from finetunes.models import Finetune, Source
 from tests.conftest import Cast
-from tests.factories import make_finetune
+from tests.factories import make_finetune, make_version
 
 PAIRS = [(model, precision) for model in BaseModel for precision in Precision]
 
@@ -25,9 +27,26 @@ def test_database_keeps_only_pairs_that_an_endpoint_serves(
         make_finetune(cast.organization, base_model=base_model, precision=precision)
 
 
+def test_database_keeps_no_checkpoint_of_flux_1(cast: Cast) -> None:
+    finetune = make_finetune(cast.organization, base_model=BaseModel.FLUX_1_PRO)
+    assert (finetune.checkpoint, finetune.precision_label) == (None, "")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_version(finetune)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Finetune.objects.filter(pk=cast.finetune.pk).update(base_model=BaseModel.FLUX_1_PRO)
+
+
+def test_strength_to_start_with_is_the_endpoints_own(cast: Cast) -> None:
+    assert cast.finetune.strength == 1.0
+    finetune = make_finetune(cast.organization, base_model=BaseModel.FLUX_1_PRO)
+    assert finetune.strength == 1.2
+    finetune.recommended_strength = Decimal("0.8")
+    assert finetune.strength == 0.8
+
+
 def test_database_refuses_an_unknown_base_model(cast: Cast) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        make_finetune(cast.organization, base_model="flux-3")
+        Finetune.objects.filter(pk=cast.finetune.pk).update(base_model="flux-3")
 
 
 @pytest.mark.parametrize("name", ["Ink", "ink portrait", "a/b", "é"])

@@ -8,14 +8,16 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from dashboard.bfl.endpoints import BY_NAME
+from dashboard.bfl.schemas import Status
 from dashboard.organizations.models import Organization
 from dashboard.sandbox.server import Sandbox
 from playground import workflow
 from playground.inputs import parse
-from playground.models import Generation
+from playground.models import Generation, State, Webhook
 from playground.providers.base import get_provider
 from playground.services import generating
 from playground.workflow import Kind, Step
+from tests.playground.receivers import Receiver, receiving
 
 RUN_SECONDS = 10
 
@@ -29,11 +31,26 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
     get_provider.cache_clear()
 
 
+@pytest.fixture
+def receiver(settings: Settings) -> Iterator[Receiver]:
+    """A server that webhooks may go to, although it is on this machine."""
+    settings.ALLOW_PRIVATE_URLS = True
+    with receiving() as running:
+        yield running
+
+
 def submit_one(caller: Organization, finetune_id: str, prompt: str = "TOK in the rain", **given: object) -> Generation:
     """One queued generation on klein 4B, through the service."""
     endpoint = BY_NAME[str(given.pop("endpoint", "flux-2-klein-4b-finetuned"))]
     inputs = parse(endpoint, {"finetune_id": finetune_id, "prompt": prompt, "width": 64, "height": 64, **given})
     return generating.generate(caller, endpoint, inputs)
+
+
+def make_due(organization: Organization, url: str, prompt: str = "TOK [error]", secret: str = "") -> Webhook:
+    """A generation that has ended without an image, and its webhook."""
+    generation = submit_one(organization, "ink-portrait", prompt, webhook_url=url, webhook_secret=secret)
+    workflow._end(generation, State.QUEUED, Status.ERROR, {"error": "It broke."})
+    return Webhook.objects.get(generation=generation)
 
 
 def run_steps(generation: Generation) -> Generation:

@@ -15,6 +15,7 @@ from playground.models import Generation
 from tests.conftest import Cast, read_file
 from tests.factories import make_finetune, make_organization
 from tests.playground.conftest import run_steps
+from tests.playground.test_generate import picture
 
 ENDPOINT = "/v1/flux-2-klein-4b-finetuned"
 BODY = {"finetune_id": "ink-portrait", "prompt": "TOK in the rain", "width": 64, "height": 64}
@@ -50,7 +51,8 @@ def test_submission_answers_in_the_wires_order_and_compact(key: str) -> None:
 @pytest.mark.parametrize("endpoint", FINETUNED_ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_each_endpoint_takes_the_finetunes_that_it_serves(cast: Cast, key: str, endpoint: Any) -> None:
     make_finetune(cast.organization, "fits", base_model=endpoint.base_model, precision=endpoint.precision)
-    assert post({"finetune_id": "fits", "prompt": ""}, key, endpoint.path).status_code == 200
+    body = {"finetune_id": "fits", "prompt": "", "image": picture((64, 64))}
+    assert post(body, key, endpoint.path).status_code == 200
 
 
 def test_poll_gives_pending_then_the_sample_behind_a_signed_url(sandbox: object, key: str) -> None:
@@ -116,7 +118,7 @@ def test_key_is_also_taken_from_the_authorization_header(key: str) -> None:
         ({"finetune_strength": 2.1}, "finetune_strength", "less_than_equal", "Input should be less than or equal to 2"),
         ({"width": 4096, "height": 2048}, "width", "area_too_large", "Width times height should be at most 4194304"),
         ({"prompt": "a\x00b"}, "prompt", "string_nul", "Input should not contain a NUL character"),
-        ({"webhook_url": "https://x.test"}, "webhook_url", "value_error", "This server does not send webhooks yet"),
+        ({"webhook_url": "http://x.test"}, "webhook_url", "value_error", "The URL should begin with https://"),
         ({"input_image": "?"}, "input_image", "value_error", "Send an http(s) URL or the image in base64"),
     ],
 )

@@ -17,7 +17,19 @@ from tests.conftest import Cast, log_in
 from tests.factories import make_finetune
 from tests.playground.conftest import submit_one
 
-BASE_NAMES = ["FLUX.2 [klein] 4B", "FLUX.2 [klein] 9B"]
+BASE_NAMES = [
+    "FLUX.2 [klein] 4B",
+    "FLUX.2 [klein] 9B",
+    "FLUX.2 [klein] 9B Preview",
+    "FLUX.2 [pro]",
+    "FLUX.2 [max]",
+    "FLUX.2 [flex]",
+    "FLUX.1 Kontext [pro]",
+    "FLUX.1 Kontext [max]",
+    "FLUX 1.1 [pro] Ultra",
+    "FLUX 1.1 [pro]",
+    "FLUX.1 [dev]",
+]
 
 
 def names_of(group: Group) -> list[str]:
@@ -63,7 +75,8 @@ def test_groups_are_owned_shared_official_and_base(cast: Cast) -> None:
         ("woken", ["ink-portrait"]),  # its trigger phrase
         ("silk", ["velvet-noir"]),  # its tag
         ("atelier ink", ["ink-portrait"]),  # owner and name
-        ("klein 9b", ["FLUX.2 [klein] 9B"]),
+        ("klein 9b", ["FLUX.2 [klein] 9B", "FLUX.2 [klein] 9B Preview"]),
+        ("kontext", ["FLUX.1 Kontext [pro]", "FLUX.1 Kontext [max]"]),
         ("base", BASE_NAMES),
         ("nothing of this", []),
         ("\0", ["ink-portrait", "velvet-noir", *BASE_NAMES]),

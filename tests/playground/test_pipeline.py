@@ -8,7 +8,7 @@ from dashboard.billing.queries import balance_of, unbalanced_accounts
 from dashboard.sandbox.faults import Fault
 from dashboard.sandbox.server import Sandbox
 from playground.models import Generation, State
-from playground.workflow import MAX_ATTEMPTS
+from playground.patience import MAX_ATTEMPTS
 from tests.conftest import Cast
 from tests.playground.conftest import submit_one
 

@@ -14,6 +14,7 @@ from dashboard.billing.services import release
 from dashboard.sandbox.server import Sandbox
 from playground import workflow
 from playground.models import Generation, State
+from playground.patience import MAX_ATTEMPTS
 from playground.workflow import Kind, Step
 from tests.conftest import Cast
 from tests.playground.conftest import run_steps, submit_one, take
@@ -164,10 +165,10 @@ def test_twenty_running_are_polled_in_few_queries(
 def test_submission_that_keeps_dying_ends_uncharged(cast: Cast) -> None:
     generation = submit_one(cast.organization, "ink-portrait")
     past = timezone.now() - timedelta(minutes=2)
-    Generation.objects.update(state=State.SUBMITTING, attempts=workflow.MAX_ATTEMPTS - 1, due_at=past)
+    Generation.objects.update(state=State.SUBMITTING, attempts=MAX_ATTEMPTS - 1, due_at=past)
     [again] = workflow.sweep()
     assert again.kind is Kind.SUBMIT
-    Generation.objects.update(state=State.SUBMITTING, attempts=workflow.MAX_ATTEMPTS, due_at=past)
+    Generation.objects.update(state=State.SUBMITTING, attempts=MAX_ATTEMPTS, due_at=past)
     assert workflow.sweep() == []
     generation.refresh_from_db()
     assert (generation.state, generation.explanation) == (State.ERROR, workflow.DIED)

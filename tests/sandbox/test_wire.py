@@ -1,19 +1,66 @@
 """The shapes of the wire: keys in their order, numbers and addresses."""
 
+import base64
+import io
 import uuid
+from typing import Any
 
 import pytest
 import requests
+from PIL import Image
 
 from dashboard.bfl.endpoints import BY_NAME
 from dashboard.sandbox.server import Sandbox
-from tests.sandbox.conftest import FINETUNED, KLEIN, ULTRA, Caller
+from tests.sandbox.conftest import FINETUNED, KLEIN, PATIENCE_SECONDS, ULTRA, Caller
+
+FILL = "flux-pro-1.0-fill-finetuned"
+
+
+def picture(width: int, height: int) -> str:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+# What these ask for beyond a prompt, and the smallest sides that they take.
+LEAST: dict[str, dict[str, Any]] = {
+    "flux-pro-1.1": {"width": 256, "height": 256},
+    "flux-dev": {"width": 256, "height": 256},
+    FILL: {"image": picture(64, 64)},
+}
 
 
 @pytest.mark.parametrize("endpoint", BY_NAME)
 def test_every_endpoint_of_the_table_makes_an_image(caller: Caller, endpoint: str) -> None:
-    extra = {} if not BY_NAME[endpoint].takes_finetune else {"finetune_id": "ink-portrait"}
-    assert caller.finish(endpoint, **extra)["status"] == "Ready"
+    extra = {"finetune_id": "ink-portrait"} if BY_NAME[endpoint].takes_finetune else {}
+    assert caller.finish(endpoint, **extra, **LEAST.get(endpoint, {}))["status"] == "Ready"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked", "size"),
+    [
+        ("flux-2-pro", {"input_image": picture(320, 200)}, (320, 192)),
+        ("flux-2-flex", {"input_image": picture(320, 200), "width": 128, "height": 64}, (128, 64)),
+        ("flux-kontext-pro", {"input_image": picture(2048, 1024)}, (1440, 720)),
+        ("flux-kontext-max", {"input_image": picture(320, 200), "aspect_ratio": "1:1"}, (1024, 1024)),
+        ("flux-kontext-pro", {"input_image": "https://example.com/a.png"}, (1024, 1024)),
+        ("flux-pro-1.1-ultra", {"aspect_ratio": "1:1"}, (2048, 2048)),
+        ("flux-pro-1.1", {"image_prompt": picture(64, 64)}, (1024, 768)),
+        (FILL, {"finetune_id": "a", "image": picture(1600, 1200)}, (1600, 1200)),
+        (FILL, {"finetune_id": "a", "image": picture(8, 8)}, (16, 16)),
+        (FILL, {"finetune_id": "a", "image": "bm8gaW1hZ2U="}, (1024, 1024)),
+    ],
+)
+def test_image_has_the_size_of_the_first_reference_where_the_endpoint_keeps_it(
+    caller: Caller, endpoint: str, asked: dict[str, Any], size: tuple[int, int]
+) -> None:
+    sides: dict[str, Any] = {} if "width" in asked else {"width": None, "height": None}
+    if endpoint == "flux-pro-1.1":
+        sides = {"width": 1024, "height": 768}
+    ready = caller.finish(endpoint, **(sides | asked), output_format="png")
+    sample = requests.get(ready["result"]["sample"], timeout=PATIENCE_SECONDS)
+    with Image.open(io.BytesIO(sample.content)) as image:
+        assert image.size == size
 
 
 def test_submission_is_compact_json_in_the_wire_s_key_order(caller: Caller) -> None:
