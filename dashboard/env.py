@@ -1,6 +1,7 @@
 """The settings that an operator may give: names, types and defaults, read from the environment or a `.env` file."""
 
 import argparse
+import json
 import os
 import secrets
 from enum import StrEnum
@@ -8,8 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import dj_database_url
-from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dashboard.bfl.client import HOSTED
+from dashboard.bfl.webhooks import WebhookStyle
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 SECRET_KEY_FILE = "secret_key"
@@ -71,7 +75,12 @@ class Env(BaseSettings):
     BFL_API_URL: HttpUrl | None = Field(
         None, description="The upstream: BFL's API or a server that speaks it. Default: the sandbox."
     )
-    BFL_API_KEY: SecretStr | None = Field(None, description="The key for BFL_API_URL.")
+    BFL_API_KEY: SecretStr | None = Field(None, description="The key for BFL_API_URL and BFL_API_URLS.")
+    BFL_API_URLS: Annotated[dict[str, HttpUrl], NoDecode] = Field(
+        {},
+        description='Other hosts of the same account for some endpoints, as JSON: {"flux-pro-1.1-ultra-finetuned": '
+        '"https://api.us1.bfl.ai"}; also for my_finetunes and finetune_details.',
+    )
     UPSTREAM_ORGANIZATIONS: Annotated[list[str], NoDecode] = Field(
         [],
         description="IDs, separated by commas, of the organizations whose finetunes may stand for those of the "
@@ -82,6 +91,10 @@ class Env(BaseSettings):
     S3_REGION: str | None = Field(None, description="The bucket's region. Default: the AWS configuration's.")
     S3_ACCESS_KEY_ID: str | None = Field(None, description="Default: the AWS configuration or the machine's role.")
     S3_SECRET_ACCESS_KEY: SecretStr | None = Field(None, description="The secret of S3_ACCESS_KEY_ID.")
+    S3_REDIRECT: bool = Field(
+        False,
+        description="Clients fetch results from the bucket itself, by a signed address that they must be able to reach.",
+    )
     MAX_CHECKPOINT_BYTES: int = Field(4 * 2**30, gt=0, description="Largest checkpoint accepted, in bytes.")
     STORAGE_QUOTA_BYTES: int = Field(
         100 * 2**30, gt=0, description="What the checkpoints of one organization may take together, in bytes."
@@ -108,12 +121,44 @@ class Env(BaseSettings):
     TRUSTED_PROXIES: int = Field(
         0, ge=0, description="Reverse proxies in front, whose X-Forwarded-For tells the client's address."
     )
+    MAX_ACTIVE_TASKS: int = Field(
+        24, gt=0, description="Unfinished generations that an organization's API keys may have at once."
+    )
+    REQUESTS_PER_SECOND: int = Field(50, gt=0, description="Requests under /v1 that one API key may send a second.")
+    ALLOW_PRIVATE_URLS: bool = Field(
+        False, description="Webhooks and input images may lie at private addresses and plain http; for development."
+    )
+    OPENAI_WAIT_SECONDS: float = Field(
+        120, gt=0, description="How long POST /v1/images/generations waits for its images, in seconds."
+    )
+    OPENAI_WAITERS: int = Field(
+        8, gt=0, description="How many such requests a web process lets wait at once; each holds one of its threads."
+    )
+    WEBHOOK_STYLE: WebhookStyle = Field(
+        WebhookStyle.SUPERSET,
+        description="Bodies of webhooks: superset, or task (task_id, SUCCESS or FAILED, result, error).",
+    )
     LOG_LEVEL: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("ALLOWED_HOSTS", "UPSTREAM_ORGANIZATIONS", mode="before")
     @classmethod
     def split_list(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("BFL_API_URLS", mode="before")
+    @classmethod
+    def known_endpoints(cls, value: Any, info: ValidationInfo) -> Any:
+        try:
+            urls = json.loads(value or "{}") if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError('use JSON such as {"flux-2-pro": "https://api.eu.bfl.ai"}') from None
+        if not isinstance(urls, dict):
+            raise ValueError("use a JSON object of URLs by endpoint")
+        if unknown := [name for name in urls if name not in HOSTED]:
+            raise ValueError(f"nothing is called {unknown[0]}: use {', '.join(HOSTED)}")
+        if urls and info.data.get("BFL_API_URL") is None:
+            raise ValueError("set BFL_API_URL too: it is where everything else goes")
+        return urls
 
     @field_validator("LOG_LEVEL")
     @classmethod
@@ -163,6 +208,10 @@ class Env(BaseSettings):
     @property
     def upstream_url(self) -> str:
         return str(self.BFL_API_URL).rstrip("/") if self.BFL_API_URL else self.sandbox_url
+
+    @property
+    def upstream_urls(self) -> dict[str, str]:
+        return {name: str(url).rstrip("/") for name, url in self.BFL_API_URLS.items()}
 
     @property
     def oidc(self) -> list[dict[str, Any]]:

@@ -7,12 +7,12 @@ from django.template.loader import render_to_string
 from django.views import csrf, defaults
 from django.views.decorators.http import require_safe
 
+from dashboard.api.lane import is_for_programs
 from dashboard.bfl import errors
 from dashboard.organizations import queries
 from dashboard.organizations.models import User
 from dashboard.organizations.shell import landing_url, last_membership
 
-API_PREFIX = "/v1/"
 OLD_PAGE = "This page is older than your log-in. Reload it and choose the same file: the upload goes on where it is."
 
 
@@ -60,4 +60,4 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def _reads_json(request: HttpRequest) -> bool:
     """Programs, and what uploads files in a page."""
-    return request.path.startswith(API_PREFIX) or "Tus-Resumable" in request.headers
+    return is_for_programs(request.path_info) or "Tus-Resumable" in request.headers

@@ -9,9 +9,10 @@ from dashboard.organizations.access import require
 from dashboard.organizations.models import Membership, Organization
 from dashboard.organizations.roles import Permission
 from playground import queries
-from playground.models import Generation, Grid, Preset
+from playground.models import Generation, Grid, Preset, Webhook
 from playground.references.chosen import ChosenImage, find_images
 
+NO_GENERATION = "There is no such generation in this organization."
 NO_PRESET = "There is no such preset any more. Its author or an Administrator may have deleted it."
 
 
@@ -20,7 +21,7 @@ def get_generation(organization: Organization, generation_id: UUID) -> Generatio
     generations = queries.with_sample(Generation.objects.of_caller(organization))
     generation = generations.filter(pk=generation_id).first()
     if generation is None:
-        raise NotFoundError("There is no such generation in this organization.")
+        raise NotFoundError(NO_GENERATION)
     return generation
 
 
@@ -31,6 +32,14 @@ def get_grid(organization: Organization, grid_id: UUID) -> Grid:
     if grid is None:
         raise NotFoundError("There is no such grid in this organization.")
     return grid
+
+
+def get_webhook(organization: Organization, webhook_id: int) -> Webhook:
+    """A webhook of this organization. Raises NotFoundError, alike for nothing and for another's."""
+    webhook = Webhook.objects.of_caller(organization).select_related("generation").filter(pk=webhook_id).first()
+    if webhook is None:
+        raise NotFoundError("There is no such webhook in this organization. It may have gone with its generation.")
+    return webhook
 
 
 def get_chosen_image(organization: Organization, value: str) -> ChosenImage:

@@ -21,6 +21,8 @@ NOT_KEPT = {"finetune_id", "webhook_url", "webhook_secret", *IMAGE_FIELDS}
 SENTENCES = {
     "greater_than_equal": "Use {ge} or more.",
     "less_than_equal": "Use {le} or less.",
+    "multiple_of": "Use a multiple of {multiple_of}.",
+    "aspect_ratio": "Use a ratio between 21:9 and 9:21.",
     "area_too_large": "Width times height is over 4 MP; use a smaller size.",
     "string_too_long": "Use at most {max_length:,} characters.",
 }
@@ -44,7 +46,7 @@ def parse(endpoint: Endpoint, data: Mapping[str, Any]) -> Inputs:
 
 def _sentence(error: ErrorDetails) -> str:
     known = SENTENCES.get(error["type"])
-    return known.format(**{name: _plain(value) for name, value in error["ctx"].items()}) if known else error["msg"]
+    return known.format(**{name: _plain(value) for name, value in error.get("ctx", {}).items()}) if known else error["msg"]
 
 
 def _plain(value: Any) -> Any:
@@ -86,11 +88,13 @@ class Limits:
     default: Any
     minimum: float | None = None
     maximum: float | None = None
+    multiple_of: int | None = None
 
 
 def limits_of(endpoint: Endpoint, field: str) -> Limits:
     """The limits of one parameter, read from the schema that validates it."""
     declared = schema_of(endpoint)[field]
     variants = [declared, *declared.get("anyOf", [])]
-    found = {key: variant[key] for variant in variants for key in ("minimum", "maximum") if key in variant}
-    return Limits(declared.get("default"), found.get("minimum"), found.get("maximum"))
+    keys = ("minimum", "maximum", "multipleOf")
+    found = {key: variant[key] for variant in variants for key in keys if key in variant}
+    return Limits(declared.get("default"), found.get("minimum"), found.get("maximum"), found.get("multipleOf"))

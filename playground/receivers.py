@@ -15,6 +15,7 @@ from finetunes.queries.dependents import SHOWN
 from finetunes.signals import USED_DAYS, CallingKey, Calls, consequences_asked
 from playground import tasks
 from playground.models import Generation, RemovedUsage
+from playground.signals import webhook_due
 
 
 @receiver(deletion_asked, dispatch_uid="playground.consequences")
@@ -27,6 +28,11 @@ def consequences(sender: Any, organization: Organization, **kwargs: Any) -> Cons
 def clear(sender: Any, organization: Organization, **kwargs: Any) -> None:
     # Robust: with the broker away the organization is deleted all the same, and the sweeper clears up.
     transaction.on_commit(lambda: tasks.enqueue_clearing(), robust=True)
+
+
+@receiver(webhook_due, dispatch_uid="playground.deliver")
+def deliver(sender: Any, seconds: float, **kwargs: Any) -> None:
+    tasks.enqueue_delivery(seconds)
 
 
 @receiver(consequences_asked, dispatch_uid="playground.calls")

@@ -29,6 +29,9 @@ FIELDS = (
     "safety_tolerance",
     "image_prompt_strength",
     "prompt_upsampling",
+    "steps",
+    "guidance",
+    "raw",
 )
 # Of an address; servers on the way cut off what is much longer.
 MAX_LINK_CHARS = 8_000

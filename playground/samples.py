@@ -13,7 +13,8 @@ from dashboard.lib.jpeg_scans import has_too_many_scans
 from dashboard.lib.stored_images import FORMATS, format_of
 from playground.models import Generation
 
-MAX_PIXELS = 16 * 2**20
+# As many as an input image may have, whose size the result may keep.
+MAX_PIXELS = 20 * 10**6
 THUMBNAIL = (512, 512)
 SPOOL_BYTES = 8 << 20
 

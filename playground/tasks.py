@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from playground import clearing, orphans, retention, workflow
 from playground.references import uploads
+from playground.webhooks.couriers import couriers
 from playground.workflow import Kind, Step
 
 # Polls fall on ticks, one task a tick, however many processes ask for it.
@@ -61,6 +62,16 @@ def sweep_references() -> None:
 def sweep_reference_files() -> None:
     """Those that no row names, once a day."""
     orphans.sweep()
+
+
+@shared_task
+def deliver() -> None:
+    """The webhooks that are due; also the sweeper of those that nobody attends to."""
+    couriers.wake()
+
+
+def enqueue_delivery(seconds: float) -> None:
+    deliver.apply_async(countdown=seconds)
 
 
 def enqueue_clearing() -> None:

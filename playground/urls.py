@@ -3,6 +3,7 @@
 from django.urls import path
 
 from playground.views import (
+    delivery,
     get_started,
     grids,
     history,
@@ -16,6 +17,7 @@ from playground.views import (
     samples,
     snippets,
     usage,
+    webhooks,
 )
 
 urlpatterns = [
@@ -54,10 +56,13 @@ urlpatterns = [
     path("playground/grid/<uuid:grid_id>/sheet.png", grids.sheet, name="grid-sheet"),
     path("playground/grid/<uuid:grid_id>/<int:row>/<int:column>/again/", grids.again, name="grid-again"),
     path("playground/grid/<uuid:grid_id>/<int:row>/<int:column>/recommend/", grids.recommend, name="grid-recommend"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<int:webhook_id>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<int:webhook_id>/resend/", webhooks.resend, name="webhook-resend"),
     path("usage/", usage.usage, name="usage"),
     path("usage.csv", usage.download, name="usage-csv"),
 ]
 outer_urlpatterns = [
     path("playground/", pages.follow_link, name="playground-link"),
-    path("samples/<uuid:generation_id>.<str:extension>", pages.sample, name="sample"),
+    path("samples/<uuid:generation_id>.<str:extension>", delivery.sample, name="sample"),
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -24,7 +25,8 @@ class ApiRow:
     args: tuple[str, ...] | Callable[[Cast], list[str]] = ()
 
     def path(self, name: str, cast: Cast) -> str:
-        return reverse(name.partition(" ")[0], args=self.args(cast) if callable(self.args) else self.args)
+        path = reverse(name.partition(" ")[0], args=self.args(cast) if callable(self.args) else self.args)
+        return f"{path}?{urlencode(self.query)}" if self.query and self.method != "get" else path
 
     def expected(self, who: Scope | str) -> int:
         if self.scope is None:
@@ -42,8 +44,14 @@ OWN = ("ink-portrait",)
 # One URL, several calls: the name of the route, and the method of each further one.
 API = {
     "v1:api-root": ApiRow(None, 404),
+    "v1:openapi": ApiRow(None),
     "v1:credits": ApiRow(Scope.READ),
     "v1:get_result": ApiRow(None, query={"id": UUID}),
+    # The one there is Ready: too late for its owner, and nothing for anybody else.
+    "v1:cancel_task": ApiRow(Scope.GENERATE, 409, 404, "post", query={"id": UUID}),
+    # Allowed, and then told that there is no model in the body: 422.
+    "v1:images_generations": ApiRow(Scope.GENERATE, 422, 422, "post"),
+    "v1:models": ApiRow(Scope.READ),
     "v1:uploads": ApiRow(Scope.MANAGE, 412, 412, "post"),
     "v1:upload": ApiRow(Scope.MANAGE, outsider=404, args=(UUID,)),
     "v1:my_finetunes": ApiRow(Scope.READ),

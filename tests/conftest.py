@@ -17,7 +17,7 @@ from dashboard.organizations.roles import Role
 from finetunes.models import Finetune
 from tests.factories import make_finetune, make_member, make_organization
 
-pytest_plugins = ["tests.running", "tests.workers", "tests.buckets"]
+pytest_plugins = ["tests.running", "tests.workers", "tests.buckets", "tests.lib.servers"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def quick_start(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # Every test client loads the middleware anew: let it not read all static files for that.
     settings.WHITENOISE_AUTOREFRESH = True
+    # A test's one key is sent as often as it can be; the tests of the limit set one.
+    settings.REQUESTS_PER_SECOND = 100_000
 
 
 @pytest.fixture

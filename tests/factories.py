@@ -7,6 +7,7 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from dashboard.bfl.endpoints import BaseModel
 from dashboard.billing import services as billing
 from dashboard.lib.credits import from_credits
 from dashboard.organizations.models import Membership, Organization, User
@@ -45,7 +46,7 @@ def make_finetune(
     is_official: bool = False,
     granted_to: Organization | None = None,
 ) -> Finetune:
-    """A finetune whose one version is a token file; tests of checkpoints upload real ones."""
+    """A finetune whose one version is a token file; tests of checkpoints upload real ones. Of FLUX.1 it has none."""
     finetune = Finetune.objects.create(
         organization=organization,
         name=name or f"finetune-{next(_numbers)}",
@@ -54,7 +55,8 @@ def make_finetune(
         trigger_phrase=trigger_phrase,
         is_official=is_official,
     )
-    make_version(finetune)
+    if BaseModel(base_model).takes_checkpoint:
+        make_version(finetune)
     if granted_to is not None:
         Grant.objects.create(finetune=finetune, organization=granted_to)
     return finetune

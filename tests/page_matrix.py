@@ -7,6 +7,7 @@ from typing import Any
 from dashboard.organizations.models import ApiKey, Invitation
 from dashboard.organizations.roles import Permission, Role, may
 from finetunes.models import Sample
+from playground.models import Webhook
 from tests.api_matrix import UUID
 from tests.conftest import Cast
 
@@ -77,6 +78,11 @@ def of_preset(cast: Cast) -> list[Any]:
 
 def of_upload(cast: Cast) -> list[Any]:
     return [cast.organization.org_id, UUID]
+
+
+def of_webhook(cast: Cast) -> list[Any]:
+    """One that waits for its image: the matrix made it."""
+    return [*of_organization(cast), Webhook.objects.get(organization=cast.organization).pk]
 
 
 def of_member(cast: Cast) -> list[Any]:
@@ -228,9 +234,15 @@ PAGES: dict[str, Row | OpenRow] = {
     "organization-delete": Row(MEMBERS, refused=GET_AND_POST),
     "get-started": Row(SEE),
     "keys": Row(KEYS),
+    "api-docs": OpenRow((200, 200)),
+    "key-trial": Row(KEYS, 200, refused=POST_ALONE, method="post", data={"scope": "read"}),
     "key-create": Row(KEYS, refused=GET_AND_POST),
     "key-rotate": Row(KEYS, args=of_key, refused=GET_AND_POST),
     "key-revoke": Row(KEYS, args=of_key, refused=GET_AND_POST),
+    "webhooks": Row(KEYS),
+    "webhook": Row(KEYS, args=of_webhook),
+    # Its generation has not ended: there is nothing to send.
+    "webhook-resend": Row(KEYS, 409, of_webhook, POST_ALONE, "post"),
     "usage": Row(SEE),
     "usage-csv": Row(SEE),
     "billing": Row(CREDITS),

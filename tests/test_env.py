@@ -131,3 +131,36 @@ def test_files_go_to_the_folder_or_to_the_bucket_that_is_named(monkeypatch: pyte
     assert (options["access_key"], options["secret_key"], options["security_token"]) == ("key", "secret", None)
     monkeypatch.setenv("S3_BUCKET", "")
     assert env.load().storage_fault.startswith("S3_ENDPOINT_URL is set and S3_BUCKET is not")
+
+
+def test_hosts_of_endpoints_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BFL_API_URL", "https://api.bfl.ai")
+    monkeypatch.setenv("BFL_API_URLS", '{"flux-pro-1.1-ultra-finetuned": "https://api.us1.bfl.ai/"}')
+    assert env.load().upstream_urls == {"flux-pro-1.1-ultra-finetuned": "https://api.us1.bfl.ai"}
+    monkeypatch.setenv("BFL_API_URLS", "")
+    assert env.load().upstream_urls == {}
+
+
+@pytest.mark.parametrize(
+    ("urls", "sentence"),
+    [
+        ("https://api.us1.bfl.ai", "use JSON such as"),
+        ("[]", "use a JSON object of URLs by endpoint"),
+        ('{"flux-9": "https://api.us1.bfl.ai"}', "nothing is called flux-9: use flux-2-klein-4b-finetuned"),
+        ('{"flux-dev": "api.us1.bfl.ai"}', "BFL_API_URLS.flux-dev: Input should be a valid URL"),
+        ('{"flux-dev": 7}', "BFL_API_URLS.flux-dev: URL input should be a string or URL"),
+    ],
+)
+def test_wrong_hosts_of_endpoints_stop_the_start(monkeypatch: pytest.MonkeyPatch, urls: str, sentence: str) -> None:
+    monkeypatch.setenv("BFL_API_URL", "https://api.bfl.ai")
+    monkeypatch.setenv("BFL_API_URLS", urls)
+    with pytest.raises(SettingsError) as stopped:
+        env.load()
+    assert "BFL_API_URLS" in str(stopped.value)
+    assert sentence in str(stopped.value)
+
+
+def test_hosts_of_endpoints_need_a_host_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BFL_API_URLS", '{"flux-dev": "https://api.us1.bfl.ai"}')
+    with pytest.raises(SettingsError, match="BFL_API_URLS: Value error, set BFL_API_URL too"):
+        env.load()

@@ -20,7 +20,7 @@ from dashboard.organizations.services.keys import mint_api_key, revoke_api_key
 from finetunes.models import Finetune, Sample, Upload
 from finetunes.services.trash import discard
 from finetunes.uploads import staging
-from playground.models import Generation, Grid, Preset, ReferenceUpload, State
+from playground.models import Generation, Grid, Preset, ReferenceUpload, State, Webhook
 from tests.api_matrix import API, UUID
 from tests.conftest import Cast, log_in, read_file
 from tests.factories import make_finetune
@@ -59,6 +59,7 @@ def matrix(cast: Cast) -> Cast:
     )
     generation.row = generation.column = 0
     generation.save(force_insert=True)
+    Webhook.objects.create(generation=generation, organization=cast.organization, url="https://hooks.example.com/")
     sample = Sample(
         finetune=cast.finetune, generation_id=UUID, prompt="x", strength=1, width=64, height=64, seed="1"
     )  # fmt: skip
@@ -148,12 +149,14 @@ def secrets_of(cast: Cast) -> dict[Scope | str, str]:
 def test_api_call_answers_each_key_as_its_row_says(matrix: Cast, name: str) -> None:
     row, path = API[name], API[name].path(name, matrix)
     endpoint = next((e for e in FINETUNED_ENDPOINTS if f"v1:{e.name}" == name), None)
-    if endpoint:
+    if endpoint and endpoint.base_model:
         Finetune.objects.filter(pk=matrix.finetune.pk).update(
-            base_model=endpoint.base_model, precision=endpoint.precision
+            base_model=endpoint.base_model,
+            precision=endpoint.precision,
+            current_version=matrix.finetune.current_version_id if endpoint.base_model.takes_checkpoint else None,
         )
     changes = row.method in ("post", "patch")
-    body = {"finetune_id": "ink-portrait", "prompt": "x"} if changes else row.query
+    body = {"finetune_id": "ink-portrait", "prompt": "x", "image": picture((64, 64))} if changes else row.query
     options = {"content_type": "application/json"} if changes else {}
     statuses = {}
     for who, secret in secrets_of(matrix).items():

@@ -72,6 +72,7 @@ def _environment(upstream: str, data_dir: Path) -> dict[str, str]:
         "BFL_API_KEY": django_settings.BFL_API_KEY,
         "SECRET_KEY": django_settings.SECRET_KEY,
         "BASE_URL": django_settings.BASE_URL,
+        "ALLOW_PRIVATE_URLS": str(django_settings.ALLOW_PRIVATE_URLS),
     }
 
 

@@ -1,22 +1,31 @@
 """The ninja API as BFL's wire wants it: key by header, compact JSON, FastAPI's error bodies."""
 
 import json
+import re
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.operation import Operation
 from ninja.parser import Parser
 from ninja.renderers import JSONRenderer
 from ninja.types import DictStrAny
 
+from dashboard.api import idempotency
+from dashboard.api.document import Document
 from dashboard.bfl import errors
-from dashboard.lib.errors import DashboardError
+from dashboard.bfl.openapi import DESCRIPTION
+from dashboard.lib.errors import DashboardError, hint_retry
 from dashboard.organizations.access import keys_that_may
 from dashboard.organizations.roles import Scope
 
+CACHED = "public, max-age=300"
 Answer = tuple[int, dict[str, Any]]
 Translation = Callable[[Any], Answer]
 
@@ -49,10 +58,25 @@ class WireRenderer(JSONRenderer):
         return json.dumps(data, cls=self.encoder_class, separators=(",", ":"))
 
 
+class WireAPI(NinjaAPI):
+    """Tells of itself in a document of our own, and names its calls as clients made from it would."""
+
+    def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: DictStrAny | None = None) -> Document:
+        return Document(self, self.get_root_path({}) if path_prefix is None else path_prefix)
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        name = getattr(operation, "url_name", None) or operation.view_func.__name__
+        method = f"{operation.methods[0].lower()}_"
+        return re.sub(r"\W", "_", name if name.startswith(method) else method + name)
+
+
 def create_api() -> NinjaAPI:
     """The root under which every app's router hangs. A call that declares no scope takes keys for everything alone."""
-    api = NinjaAPI(
+    api = WireAPI(
         title="Finetunes Dashboard",
+        version=version("finetunes-dashboard"),
+        description=DESCRIPTION,
+        servers=[{"url": settings.BASE_URL, "description": "This server"}],
         urls_namespace="v1",
         docs_url=None,
         openapi_url=None,
@@ -60,15 +84,35 @@ def create_api() -> NinjaAPI:
         parser=WireParser(),
         renderer=WireRenderer(),
     )
+    idempotency.install(api)
     for kind, translate in TRANSLATIONS.items():
         api.add_exception_handler(kind, _handler(api, translate))
+    declare = api.api_operation(
+        ["GET", "HEAD"], "/openapi.json", auth=None, url_name="openapi", include_in_schema=False
+    )
+    declare(_openapi_view(api))
     return api
+
+
+def _openapi_view(api: NinjaAPI) -> Callable[[HttpRequest], HttpResponse]:
+    @cache
+    def document() -> bytes:
+        """Made at the first request: all routes are known by then."""
+        return json.dumps(api.get_openapi_schema(), default=str).encode()
+
+    def openapi(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(document(), content_type="application/json", headers={"Cache-Control": CACHED})
+
+    return openapi
 
 
 def _handler(api: NinjaAPI, translate: Translation) -> Callable[[HttpRequest, Any], HttpResponse]:
     def handle(request: HttpRequest, error: Any) -> HttpResponse:
         status, body = translate(error)
-        return api.create_response(request, body, status=status)
+        response = api.create_response(request, body, status=status)
+        if isinstance(error, DashboardError):
+            hint_retry(response, error)
+        return response
 
     return handle
 

@@ -25,7 +25,7 @@ PROBE = "preflight"
 
 
 class BucketStorage(S3Storage):  # type: ignore[misc]  # it comes without types
-    """Files that this server alone reads and writes: no public address is ever made, and no name written twice."""
+    """Files that this server alone writes: no address of theirs is public, and no name written twice."""
 
     def get_default_settings(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""Stored files sent as downloads: in pieces, from where a broken one left off, and never whole in memory."""
+"""Stored files sent in pieces: the whole or the range that was asked for, and never all of it in memory."""
 
 import re
 from collections.abc import Iterator
@@ -9,11 +9,18 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 PIECE_BYTES = 256 * 2**10
 RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+Sent = StreamingHttpResponse | HttpResponse
 
 
-def send_file(
-    request: HttpRequest, name: str, *, size: int, file_name: str, etag: str
-) -> StreamingHttpResponse | HttpResponse:
+def send_file(request: HttpRequest, name: str, *, size: int, file_name: str, etag: str) -> Sent:
+    """The stored file as a download. Raises FileNotFoundError."""
+    response = send_range(request, name, size=size, etag=etag, content_type="application/octet-stream")
+    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def send_range(request: HttpRequest, name: str, *, size: int, etag: str, content_type: str) -> Sent:
     """The stored file, or the one range of it that was asked for. Raises FileNotFoundError.
 
     `etag` names the content: a range of what has changed since is answered with the whole.
@@ -23,15 +30,13 @@ def send_file(
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     first, last = asked
     pieces = _open(name, first, last)
-    response = StreamingHttpResponse(pieces, content_type="application/octet-stream")
+    response = StreamingHttpResponse(pieces, content_type=content_type)
     if (first, last) != (0, size - 1):
         response.status_code = 206
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
     response["Content-Length"] = str(last - first + 1)
-    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = f'"{etag}"'
-    response["Cache-Control"] = "private, no-store"
     return response
 
 

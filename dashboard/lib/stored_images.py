@@ -10,6 +10,9 @@ from PIL import Image
 FORMATS = ("JPEG", "PNG", "WEBP")
 CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
+# It never changes, but only the browser that asked may keep it.
+CACHE = "private, max-age=3600, immutable"
+
 
 def format_of(picture: Image.Image) -> str:
     """A phone's JPEG with a second picture behind the first is an MPO to Pillow, and a JPEG to everybody else."""
@@ -21,7 +24,7 @@ def extension_of(name: str) -> str:
 
 
 def send_image(name: str) -> FileResponse:
-    """Streams a stored image. It never changes, but only the browser that asked may keep it.
+    """Streams a stored image.
 
     Raises FileNotFoundError, also for the empty name of an image that is not there yet.
     """
@@ -30,5 +33,5 @@ def send_image(name: str) -> FileResponse:
     extension = extension_of(name)
     response = FileResponse(default_storage.open(name), content_type=CONTENT_TYPES[extension])
     response["Content-Disposition"] = f'inline; filename="{PurePath(name).name}"'
-    response["Cache-Control"] = "private, max-age=3600, immutable"
+    response["Cache-Control"] = CACHE
     return response

@@ -10,19 +10,23 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from dashboard.lib.errors import ForbiddenError, NotFoundError
+from dashboard.lib import rates
+from dashboard.lib.errors import ForbiddenError, NotFoundError, TooManyError
 from dashboard.organizations import queries
 from dashboard.organizations.models import ApiKey, Invitation, Membership, Organization, User
 from dashboard.organizations.roles import Permission, Role, Scope, key_may, may, roles_that_may
 
 # How often a key's last use is written down, so that a busy key costs no write a call.
 USE_NOTED = timedelta(minutes=1)
+# The first as OpenAI's clients and proxies send it, the second as one client of BFL does.
+AUTHORIZATION_SCHEMES = ("bearer", "x-key")
 # Recovery codes come with either, and are none by themselves.
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 NOT_VALID = (
     "This invitation is not valid. It may have expired, been cancelled, been sent again with a newer link, or been "
     "used already. Ask an Administrator of the organization to send it again."
 )
+TOO_FAST = "This key was sent more than {} times within a second. Send less often, then repeat this request."
 NO_ORGANIZATION = "There is no such organization, or you are not a member of it."
 
 
@@ -105,10 +109,15 @@ class ApiRequest(HttpRequest):
 
 
 def keys_that_may(needed: Scope) -> Callable[[HttpRequest], ApiKey | None]:
-    """For the `auth` of an API call: takes live keys whose scope allows the call, and tells others what they lack."""
+    """For the `auth` of an API call: takes live keys whose scope allows the call, and tells others what they lack.
+
+    Raises ForbiddenError, and TooManyError for a key that comes too often.
+    """
 
     def authenticate(request: HttpRequest) -> ApiKey | None:
         key = find_api_key(request)
+        if key is not None:
+            _count_request(key)
         if key is not None and not key_may(key.scope, needed):
             raise ForbiddenError(
                 f"This key's scope is {Scope(key.scope).label}; this call needs {needed.label}. "
@@ -119,10 +128,17 @@ def keys_that_may(needed: Scope) -> Callable[[HttpRequest], ApiKey | None]:
     return authenticate
 
 
+def _count_request(key: ApiKey) -> None:
+    """Each request that brings the key counts, pieces of uploads too; get_result, which takes none, does not."""
+    most = settings.REQUESTS_PER_SECOND
+    if rates.count(f"key:{key.pk}", seconds=1) > most:
+        raise TooManyError(TOO_FAST.format(most))
+
+
 def find_api_key(request: HttpRequest) -> ApiKey | None:
-    """The live key that the request carries in `x-key`, or as `Authorization: X-Key …` as one client sends it."""
+    """The live key that the request carries in `x-key`, or in `Authorization` as `Bearer …` or as `X-Key …`."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    secret = request.headers.get("x-key") or (token.strip() if scheme.lower() == "x-key" else "")
+    secret = request.headers.get("x-key") or (token.strip() if scheme.lower() in AUTHORIZATION_SCHEMES else "")
     key = queries.find_live_key(secret) if secret else None
     if key is not None:
         _note_use(key)

@@ -30,7 +30,6 @@ INVITATION_KEY = "invitation_email"
 OPEN, INVITE_ONLY = "open", "invite-only"
 # How often a session's last use is written down, so that a busy page costs no write a request.
 SEEN_NOTED = 60  # seconds
-PROGRAMS = "/v1/"
 # What a provider gives to one client of IPv6.
 CLIENT_BITS = 64
 
@@ -133,7 +132,7 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 
 class SessionActivityMiddleware:
-    """Writes down that a session is in use, at most once a minute and never for programs.
+    """Writes down that a session is in use, at most once a minute.
 
     In place of allauth's, which writes at every request.
     """
@@ -142,8 +141,7 @@ class SessionActivityMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith(PROGRAMS):
-            self._note(request)
+        self._note(request)
         return self.get_response(request)
 
     def _note(self, request: HttpRequest) -> None:

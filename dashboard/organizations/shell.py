@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +25,8 @@ class Section:
     permission: Permission
     pages: tuple[str, ...] = ()
     is_beta: bool = False
+    # A page of everybody's, shown within the organization that it was opened from.
+    is_public: bool = False
 
     def holds(self, route: str) -> bool:
         return route == self.route or route.startswith(self.pages)
@@ -50,7 +53,9 @@ GROUPS = (
         "API",
         (
             Section("keys", "Keys", "key", Permission.MANAGE_KEYS, ("key-",)),
+            Section("webhooks", "Webhooks", "bolt", Permission.MANAGE_KEYS, ("webhook",)),
             Section("usage", "Usage", "chart-bar", Permission.SEE_CATALOG),
+            Section("api-docs", "API reference", "book-open", Permission.SEE_CATALOG, is_public=True),
         ),
     ),
     Group("Customization", (FINETUNES,)),
@@ -69,6 +74,8 @@ SECTIONS = [section for group in GROUPS for section in group.sections]
 LANDINGS = (PLAYGROUND, FINETUNES)
 # Names the organization that was worked in last: the way in leads back there. It opens nothing.
 COOKIE = "organization"
+# Says it in the address of a page that is no organization's.
+ORGANIZATION_PARAMETER = "organization"
 COOKIE_SECONDS = 365 * 24 * 60 * 60
 
 
@@ -163,4 +170,7 @@ def landing_url(membership: Membership, section: Section | None = None) -> str:
 
 
 def url_of(section: Section, membership: Membership) -> str:
-    return reverse(section.route, kwargs={"org_id": membership.organization.org_id})
+    org_id = membership.organization.org_id
+    if section.is_public:
+        return f"{reverse(section.route)}?{urlencode({ORGANIZATION_PARAMETER: org_id})}"
+    return reverse(section.route, kwargs={"org_id": org_id})

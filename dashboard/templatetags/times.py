@@ -24,6 +24,12 @@ def moment(at: datetime) -> SafeString:
 
 
 @register.simple_tag
+def second(at: datetime) -> SafeString:
+    """21 Nov 2026, 18:09:36, for a log of what may follow within a minute."""
+    return _time(at, format_date(at, "j M Y, H:i:s"))
+
+
+@register.simple_tag
 def ago(at: datetime) -> SafeString:
     """3 minutes ago."""
     return _time(at, naturaltime(at))

@@ -15,7 +15,7 @@ from playground.services import cancelling, comparing
 register = template.Library()
 
 AGAIN = "Try again; if it goes on, ask the operator of this server."
-ADVICE = {workflow.CANCELLED: "", **dict.fromkeys([workflow.NO_ANSWER, workflow.DIED, workflow.LOST], AGAIN)}
+ADVICE = dict.fromkeys([workflow.NO_ANSWER, workflow.DIED, workflow.LOST], AGAIN)
 
 
 @register.simple_tag(takes_context=True)
@@ -75,7 +75,7 @@ def duration(generation: Generation) -> str:
 @register.filter
 def advice(generation: Generation) -> str:
     """What to do about an error; moderation's explanation says it already."""
-    if generation.state != State.ERROR:
+    if generation.state != State.ERROR or generation.is_cancelled:
         return ""
     return ADVICE.get(generation.explanation, "Try again, or change the prompt or the size.")
 

@@ -1,17 +1,15 @@
-"""The Playground's pages: the form, a generation, its image, and the signed door for samples."""
+"""The Playground's pages: the form, a generation and its image."""
 
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import (
     FileResponse,
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
-    JsonResponse,
     StreamingHttpResponse,
 )
 from django.shortcuts import redirect, render
@@ -19,11 +17,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from dashboard.bfl.errors import error_body
-from dashboard.bfl.signatures import is_signed
 from dashboard.lib.errors import DashboardError, NotFoundError
 from dashboard.lib.htmx import render_page, wants_fragment
-from dashboard.lib.stored_images import extension_of, send_image
+from dashboard.lib.stored_images import send_image
 from dashboard.organizations.access import get_membership
 from dashboard.organizations.models import Membership, User
 from dashboard.organizations.queries import memberships_of
@@ -41,7 +37,6 @@ from playground.views.references import take_files
 from playground.views.results import name_download, send_with_parameters
 
 TEMPLATE = "playground/playground.html"
-EXPIRED = "This link has expired or was changed. Ask get_result for a fresh one."
 
 
 @login_required
@@ -173,18 +168,6 @@ def image(request: HttpRequest, org_id: str, generation_id: UUID) -> StreamingHt
 def thumbnail(request: HttpRequest, org_id: str, generation_id: UUID) -> FileResponse:
     membership = get_membership(request, org_id, Permission.GENERATE)
     return _send(str(get_generation(membership.organization, generation_id).thumbnail))
-
-
-@require_safe
-def sample(request: HttpRequest, generation_id: UUID, extension: str) -> FileResponse | JsonResponse:
-    """The image behind a signed URL: no log-in and no key, for as long as the signature lives."""
-    if not is_signed(settings.SECRET_KEY, request.path, request.GET.dict()):
-        return JsonResponse(error_body(EXPIRED), status=403)
-    found = queries.find_generation(generation_id)
-    name = str(found.image) if found else ""
-    if extension_of(name) != extension:
-        raise NotFoundError("There is no such image any more.")
-    return _send(name)
 
 
 def _send(name: str) -> FileResponse:

@@ -28,6 +28,7 @@ PAGES = {
     "settings": "/o/{org_id}/settings/",
     "delete organization": "/o/{org_id}/settings/delete/",
     "create organization": "/organizations/create/",
+    "webhooks": "/o/{org_id}/webhooks/",
     "usage": "/o/{org_id}/usage/",
     "billing": "/o/{org_id}/billing/",
     "all entries": "/o/{org_id}/billing/?show=all",

@@ -161,7 +161,7 @@ def test_a_program_is_named_by_its_key_and_opens_no_session(cast: Cast) -> None:
     event = AuditEvent.objects.get(action=Action.FINETUNE_ADDED)
     assert (event.actor, event.api_key, event.user, event.ip) == (str(key), key, None, "203.0.113.9")
     assert secret not in str(event.__dict__)
-    assert not sent.wsgi_request.session.accessed
+    assert not hasattr(sent.wsgi_request, "session")
     assert django_settings.SESSION_COOKIE_NAME not in sent.cookies
 
 
