@@ -1,7 +1,8 @@
 """Input images that a request names by URL: fetched by this server past the guard, all at once and within seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 from urllib.parse import urlsplit
 
@@ -31,9 +32,11 @@ NO_ANSWER = "{host} cannot be reached or broke off"
 NO_IMAGE = "{host} answered with status {status} instead of the image"
 REDIRECTS = f"{{host}} redirects more than {MAX_REDIRECTS} times"
 
-
-# Requests that fetch in this process at the same moment, each in a thread that would serve others.
-AT_ONCE = BoundedSemaphore(8)
+# Requests that fetch in this process at the same moment, and with them those that wait for their turn: each holds a
+# thread of the web server, as do those of OPENAI_WAITERS, and some must be left to answer everybody else.
+MOST_AT_ONCE, MOST_IN_LINE = 4, 6
+AT_ONCE = BoundedSemaphore(MOST_AT_ONCE)
+IN_LINE = BoundedSemaphore(MOST_IN_LINE)
 PATIENCE_SECONDS = 0.5
 BUSY = "This server is fetching the input images of other requests. Try again in a moment, or send them in base64."
 
@@ -55,12 +58,18 @@ def fetch(urls: Mapping[str, str]) -> dict[str, bytes]:
     if not urls:
         return {}
     _check(urls)
-    if not AT_ONCE.acquire(timeout=PATIENCE_SECONDS):
+    with _place(IN_LINE, seconds=0), _place(AT_ONCE, seconds=PATIENCE_SECONDS):
+        return _fetch_all(urls)
+
+
+@contextmanager
+def _place(places: BoundedSemaphore, *, seconds: float) -> Iterator[None]:
+    if not places.acquire(timeout=seconds):
         raise BusyError(BUSY)
     try:
-        return _fetch_all(urls)
+        yield
     finally:
-        AT_ONCE.release()
+        places.release()
 
 
 def _fetch_all(urls: Mapping[str, str]) -> dict[str, bytes]:

@@ -13,6 +13,8 @@ from PIL import Image
 from pytest_django.fixtures import Settings
 
 from dashboard.billing.queries import balance_of
+from dashboard.env import Env
+from dashboard.running import serve
 from playground.inputs import InvalidFieldsError
 from playground.models import Generation
 from playground.references import fetching
@@ -217,6 +219,19 @@ def test_threads_are_left_for_others(cast: Cast, near: WebServer, monkeypatch: p
     assert near.seen == []
     assert not Generation.objects.exists()
     assert submit_one(cast.organization, FINETUNE, input_image=url).references
+
+
+def test_slow_images_and_waiting_for_images_together_leave_threads_for_others() -> None:
+    waiters = Env.model_fields["OPENAI_WAITERS"].default
+    assert waiters + fetching.MOST_IN_LINE <= serve.WEB_THREADS - 2
+
+
+def test_beyond_the_line_nobody_waits(cast: Cast, near: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "IN_LINE", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(fetching, "PATIENCE_SECONDS", 60)
+    with fetching.IN_LINE, pytest.raises(fetching.BusyError):
+        submit_one(cast.organization, FINETUNE, input_image=near.say("/cat.png", draw()))
+    assert near.seen == []
 
 
 def test_a_mask_of_another_size_is_refused_however_it_comes(cast: Cast, near: WebServer) -> None:
