@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from tests.browser.accounts import enter, sign_in
 from tests.browser.keyboard import walk
-from tests.browser.look import check
+from tests.browser.look import EACH_ONCE, check
 from tests.running import RunningUp
 
 PAGES = {
@@ -81,7 +81,7 @@ EXPECTED_ERRORS = ("404",)
 def open_and_check(page: Page, up: RunningUp, name: str, path: str) -> None:
     page.goto(up.base_url + path)
     page.wait_for_load_state("networkidle")
-    check(page, name)
+    check(page, name, EACH_ONCE)
     walk(page, name)
 
 

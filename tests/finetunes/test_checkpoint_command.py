@@ -1,13 +1,16 @@
-"""`manage.py inspect` as people and programs call it: in a process of its own, without database or data folder."""
+"""`manage.py inspect` as people and programs call it, without database or data folder."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import execute_from_command_line
 
 from finetunes.checkpoints.writer import write_lora
 from tests.checkpoints import Shapes, full_shapes, header_bytes, lokr_shapes, lora_shapes
@@ -91,7 +94,8 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(*arguments: str | bytes | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_alone(*arguments: str | bytes | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, where there is neither a database nor a data folder."""
     nowhere = {"DATA_DIR": "/nonexistent/data", "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing"}
     return subprocess.run(
         [sys.executable, "manage.py", "inspect", *map(os.fsdecode, arguments)],
@@ -101,6 +105,20 @@ def run(*arguments: str | bytes | Path, **environment: str) -> subprocess.Comple
         text=True,
         timeout=60,
     )
+
+
+def run(*arguments: str | bytes | Path) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which takes two seconds less; pytest-django lets nothing here at a database."""
+    printed, told = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(each, encoding="utf-8", write_through=True) for each in (printed, told))
+    argv = ["manage.py", "inspect", *map(os.fsdecode, arguments)]
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            execute_from_command_line(argv)
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+    return subprocess.CompletedProcess(argv, status, printed.getvalue().decode(), told.getvalue().decode())
 
 
 def records(*arguments: str | bytes | Path) -> list[dict[str, Any]]:
@@ -183,11 +201,11 @@ def test_name_that_is_no_text_is_shown(tmp_path: Path) -> None:
         write_lora(file, "flux-2-klein-4b", seed="ink")
     (record,) = records(path)
     assert record["file"].endswith("/\\udcff.safetensors")
-    assert run(path).returncode == 0
+    assert run_alone(path).returncode == 0
 
 
 def test_terminal_without_unicode_still_gets_a_report(samples: Path) -> None:
-    done = run(samples / "klein4b_peft_nometa.safetensors", PYTHONIOENCODING="ascii")
+    done = run_alone(samples / "klein4b_peft_nometa.safetensors", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "18432 ? 3072" in done.stdout
 
@@ -203,7 +221,7 @@ def test_reader_that_goes_away_gets_no_traceback(samples: Path) -> None:
 
 
 def test_call_without_files_says_how() -> None:
-    done = run()
+    done = run_alone()
     assert done.returncode == 2
     assert "FILE" in done.stderr
     assert "Traceback" not in done.stderr

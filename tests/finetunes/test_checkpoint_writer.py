@@ -26,11 +26,14 @@ def shapes(content: bytes) -> dict[str, tuple[int, ...]]:
     return {tensor.name: tensor.shape for tensor in header_of(content).tensors}
 
 
+WRITTEN = [base_model for base_model in BaseModel if base_model.takes_checkpoint]
+
+
 def header_of(content: bytes) -> Header:
     return read_header(io.BytesIO(content), len(content))
 
 
-@pytest.mark.parametrize("base_model", BaseModel)
+@pytest.mark.parametrize("base_model", WRITTEN)
 def test_file_is_valid_for_us_and_for_the_reference(base_model: BaseModel) -> None:
     content = write(base_model)
     names = {name for name, _ in safetensors.deserialize(content)}  # type: ignore[no-untyped-call]
@@ -94,4 +97,4 @@ def test_file_is_written_to_disk_as_in_memory(tmp_path: Path) -> None:
 
 
 def test_every_base_model_has_a_geometry() -> None:
-    assert set(GEOMETRIES) == set(BaseModel)
+    assert set(GEOMETRIES) == set(WRITTEN)
