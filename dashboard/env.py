@@ -93,7 +93,7 @@ class Env(BaseSettings):
     S3_SECRET_ACCESS_KEY: SecretStr | None = Field(None, description="The secret of S3_ACCESS_KEY_ID.")
     S3_REDIRECT: bool = Field(
         False,
-        description="Clients fetch results from the bucket itself, by a signed address that they must be able to reach.",
+        description="Clients fetch results from the bucket itself, by a signed address; they must be able to reach it.",
     )
     MAX_CHECKPOINT_BYTES: int = Field(4 * 2**30, gt=0, description="Largest checkpoint accepted, in bytes.")
     STORAGE_QUOTA_BYTES: int = Field(

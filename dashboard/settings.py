@@ -275,13 +275,20 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {
+        "broke": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", 500) not in (502, 503, 504),
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": ENV.LOG_LEVEL},
     "loggers": {
         # In place of Django's own handlers, so that every line comes out once and in one form.
         "django": {"handlers": [], "level": ENV.LOG_LEVEL, "propagate": True},
-        # A refused request is news to its caller; the operator reads of those that broke.
-        "django.request": {"level": "ERROR"},
+        # A refused request, also one that comes at a bad time (502 to 504), is news to its caller; the operator reads
+        # of those that broke, and of a full disk (507).
+        "django.request": {"level": "ERROR", "filters": ["broke"]},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.security.RequestDataTooBig": {"level": "CRITICAL"},
         "django.server": {"handlers": [], "level": ENV.LOG_LEVEL, "propagate": True},

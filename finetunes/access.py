@@ -20,8 +20,8 @@ RENAMED = "This finetune was renamed: send {} as finetune_id."
 def resolve_finetune(caller: Organization, finetune_id: str) -> Finetune:
     """The finetune that `finetune_id` names for this caller: own, granted or official; with its checkpoint.
 
-    Raises NotFoundError, alike for what does not exist and for what is not shared with the caller. Who may call what
-    had this name before is told its name of today.
+    Raises NotFoundError, alike for what does not exist and for what is not shared with the caller; what BFL answers is
+    not known. Who may call what had this name before is told its name of today.
     """
     finetune = _find_visible(caller, finetune_id)
     if finetune is None:

@@ -71,6 +71,7 @@ class TaskLimitAdmin(admin.ModelAdmin):
 
 class DeliveryInline(ForReading, admin.TabularInline):
     model = WebhookDelivery
+    verbose_name_plural = "deliveries"
     fields = ["created_at", "status", "error", "seconds", "resent_by"]
     readonly_fields = ["created_at"]
 

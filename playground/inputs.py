@@ -46,7 +46,8 @@ def parse(endpoint: Endpoint, data: Mapping[str, Any]) -> Inputs:
 
 def _sentence(error: ErrorDetails) -> str:
     known = SENTENCES.get(error["type"])
-    return known.format(**{name: _plain(value) for name, value in error.get("ctx", {}).items()}) if known else error["msg"]
+    limits = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    return known.format(**limits) if known else error["msg"]
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How long a job waits before it is handed to its provider again, and when that is given up."""
+"""How long a job waits before its provider hears of it again, and when that is given up."""
 
 import random
 from datetime import timedelta
@@ -13,6 +13,9 @@ BUSY_PATIENCE = timedelta(minutes=30)
 LONGEST_PAUSE = timedelta(seconds=30)
 # A provider could ask for a day; its callers wait.
 LONGEST_ASKED = timedelta(minutes=5)
+POLL_PAUSE = timedelta(seconds=0.25)
+LATE_POLL_PAUSE = timedelta(seconds=2)
+LATE_AFTER = timedelta(seconds=30)
 
 
 def pause_before_next(error: ProviderError, *, attempts: int, waited: timedelta) -> timedelta | None:
@@ -26,6 +29,13 @@ def pause_before_next(error: ProviderError, *, attempts: int, waited: timedelta)
     if attempts >= MAX_ATTEMPTS:
         return None
     return max(FIRST_PAUSE * float(2 ** (attempts - 1)), asked_for(error))
+
+
+def pause_before_poll(error: ProviderError | None, *, ran: timedelta) -> timedelta:
+    """Who has `ran` long is asked less often, and so is a provider that does not answer."""
+    if error:
+        return max(LATE_POLL_PAUSE, asked_for(error))
+    return LATE_POLL_PAUSE if ran > LATE_AFTER else POLL_PAUSE
 
 
 def asked_for(error: ProviderError) -> timedelta:

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from playground import clearing, orphans, retention, workflow
 from playground.references import uploads
+from playground.steps import Kind, Step
 from playground.webhooks.couriers import couriers
-from playground.workflow import Kind, Step
 
 # Polls fall on ticks, one task a tick, however many processes ask for it.
 TICK_SECONDS = 0.25

@@ -7,9 +7,7 @@ the steps that follow from it; `tasks.py` enqueues them.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -24,9 +22,10 @@ from finetunes.services import uses
 from playground import queries, sample_filling, samples
 from playground.inputs import strength_of
 from playground.models import CANCELLED, ENDS, Generation, State
-from playground.patience import FIRST_PAUSE, MAX_ATTEMPTS, asked_for, pause_before_next
+from playground.patience import FIRST_PAUSE, MAX_ATTEMPTS, asked_for, pause_before_next, pause_before_poll
 from playground.providers.base import Outcome, Provider, ProviderError, get_provider
 from playground.references import stored
+from playground.steps import Kind, Step
 from playground.webhooks import asking, delivery
 
 log = logging.getLogger(__name__)
@@ -35,9 +34,6 @@ BATCH = 500
 SUBMIT_LEASE = timedelta(seconds=60)
 POLL_LEASE = timedelta(seconds=60)
 FETCH_LEASE = timedelta(seconds=120)
-POLL_INTERVAL = timedelta(seconds=0.25)
-POLL_INTERVAL_LATE = timedelta(seconds=2)
-LATE_AFTER = timedelta(seconds=30)
 DEADLINE = timedelta(minutes=10)
 OVERDUE = timedelta(seconds=5)
 # A queue longer than this is enqueued once more; a second message of the same id does nothing.
@@ -46,21 +42,6 @@ NO_ANSWER = "The provider did not finish in time."
 DIED = "The server could not hand this job over."
 LOST = "The provider lost this job several times."
 BAD_SAMPLE = "The provider sent something that is not an image."
-
-
-class Kind(StrEnum):
-    SUBMIT = "submit"
-    POLL = "poll"
-    FINISH = "finish"
-
-
-@dataclass(frozen=True)
-class Step:
-    """What to do next, and when; a poll is for all that is due and has no id."""
-
-    kind: Kind
-    at: datetime
-    generation_id: UUID | None = None
 
 
 def submit(generation_id: UUID) -> list[Step]:
@@ -200,11 +181,8 @@ def _still_runs(generation: Generation, answer: Outcome | ProviderError) -> bool
 
 
 def _interval(generation: Generation, answer: Outcome | ProviderError) -> timedelta:
-    """Who has run long is asked less often, and so is a provider that does not answer."""
-    if isinstance(answer, ProviderError):
-        return max(POLL_INTERVAL_LATE, asked_for(answer))
     ran = timezone.now() - (generation.submitted_at or generation.created_at)
-    return POLL_INTERVAL_LATE if ran > LATE_AFTER else POLL_INTERVAL
+    return pause_before_poll(answer if isinstance(answer, ProviderError) else None, ran=ran)
 
 
 def _wait(waiting: Mapping[timedelta, Sequence[UUID]]) -> None:

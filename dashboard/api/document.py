@@ -56,7 +56,7 @@ def _refusals_of(operation: Operation, details: dict[str, Any]) -> set[int]:
     if operation.methods == ["POST"]:
         found |= {409}
     if "requestBody" in details:
-        found |= {413}
+        found |= {411, 413, 503}
     if operation.methods == ["POST"] or "requestBody" in details or _has_query(details):
         found |= {422}
     return found

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError
@@ -23,6 +23,7 @@ from ninja.errors import ValidationError
 
 from dashboard.api.models import IdempotentRequest
 from dashboard.lib.errors import DashboardError
+from dashboard.organizations.access import ApiRequest
 from dashboard.organizations.models import Organization
 
 HEADER = "Idempotency-Key"
@@ -64,7 +65,7 @@ def claims_by_itself(view: View) -> View:
     return view
 
 
-def claim(request: HttpRequest, sent: Iterable[bytes], *, lease: timedelta = LEASE) -> HttpResponse | None:
+def claim(request: ApiRequest, sent: Iterable[bytes], *, lease: timedelta = LEASE) -> HttpResponse | None:
     """Takes the request's Idempotency-Key, if it has one; the answer, where it has been answered.
 
     `sent` is what makes two requests the same, beside method and path; it is read for a request with a key alone.
@@ -75,8 +76,7 @@ def claim(request: HttpRequest, sent: Iterable[bytes], *, lease: timedelta = LEA
         return None
     if not KEY.fullmatch(key):
         raise ValidationError([{"loc": ("header", HEADER), "msg": BAD_KEY, "type": "value_error"}])
-    organization: Organization = request.auth.organization  # type: ignore[attr-defined]
-    found = _take(organization, key, _fingerprint(request, sent), timezone.now() + lease)
+    found = _take(request.auth.organization, key, _fingerprint(request, sent), timezone.now() + lease)
     if found.status is not None:
         return _replay(found)
     request.claim = found  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ def _claiming(view: View) -> View:
     @wraps(view)
     def call(request: HttpRequest, **values: Any) -> Any:
         has_key = request.method == "POST" and hasattr(request, "auth")
-        answer = claim(request, _body_of(request)) if has_key else None
+        answer = claim(cast(ApiRequest, request), _body_of(request)) if has_key else None
         return answer or view(request, **values)
 
     return call

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import cast
 
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import resolve
 
+from dashboard.api.bodies import room_for
 from dashboard.bfl.errors import error_body
-from dashboard.lib.errors import DashboardError
+from dashboard.lib.compact_json import answer_json
+from dashboard.lib.errors import DashboardError, hint_retry
 from dashboard.organizations.actors import ActorMiddleware
 
 PREFIXES = ("/v1/", "/samples/")
@@ -47,13 +49,16 @@ def _call_view(request: HttpRequest) -> HttpResponse:
     request.get_host()  # raises DisallowedHost
     match = request.resolver_match = resolve(request.path_info)
     try:
-        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        with room_for(request):
+            response: HttpResponse = match.func(request, *match.args, **match.kwargs)
     except DashboardError as error:
-        return JsonResponse(error_body(error.message), status=error.status)
+        refusal = answer_json(error_body(error.message), status=error.status)
+        hint_retry(refusal, error)
+        return refusal
     return _refuse_method(request, response) if isinstance(response, HttpResponseNotAllowed) else response
 
 
 def _refuse_method(request: HttpRequest, response: HttpResponseNotAllowed) -> HttpResponse:
     allowed = ", ".join(sorted(response["Allow"].split(", ")))
     body = error_body(f"{request.method} means nothing here; {allowed} does.")
-    return JsonResponse(body, status=response.status_code, headers={"Allow": allowed})
+    return answer_json(body, status=response.status_code, headers={"Allow": allowed})

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from dashboard.bfl.errors import NOT_AUTHENTICATED
+from dashboard.lib.compact_json import to_json
 
 INVALID = ("invalid_request_error", "invalid_request")
 # `type` and `code` by status.
@@ -37,7 +38,7 @@ def in_openai_form(run: Run) -> Run:
         response = run(request, **parts)
         if response.status_code >= 400:
             body = json.loads(response.content)
-            response.content = _compact({"error": _error(response.status_code, body), **body})
+            response.content = to_json({"error": _error(response.status_code, body), **body})
             if response.status_code in FINAL:
                 response["x-should-retry"] = "false"
         return response
@@ -47,7 +48,7 @@ def in_openai_form(run: Run) -> Run:
 
 def _error(status: int, body: dict[str, Any]) -> dict[str, Any]:
     kind, code = KINDS.get(status, INVALID)
-    if body["message"] == NOT_AUTHENTICATED:
+    if body["detail"] == NOT_AUTHENTICATED:
         kind, code = NO_KEY
     param = "model" if code == "model_not_found" else _field(body["detail"])
     return {"message": body["message"], "type": kind, "param": param, "code": code}
@@ -57,7 +58,3 @@ def _field(detail: Any) -> str | None:
     """The first field that is wrong."""
     is_list = isinstance(detail, list) and detail
     return str(detail[0]["loc"][-1]) if is_list else None
-
-
-def _compact(body: dict[str, Any]) -> str:
-    return json.dumps(body, separators=(",", ":"))

@@ -21,6 +21,7 @@ from dashboard.api import idempotency
 from dashboard.api.document import Document
 from dashboard.bfl import errors
 from dashboard.bfl.openapi import DESCRIPTION
+from dashboard.lib.compact_json import to_json
 from dashboard.lib.errors import DashboardError, hint_retry
 from dashboard.organizations.access import keys_that_may
 from dashboard.organizations.roles import Scope
@@ -28,6 +29,10 @@ from dashboard.organizations.roles import Scope
 CACHED = "public, max-age=300"
 Answer = tuple[int, dict[str, Any]]
 Translation = Callable[[Any], Answer]
+NO_OBJECT = {
+    "type": "model_attributes_type",
+    "msg": "Input should be a valid dictionary or object to extract fields from",
+}
 
 
 class InvalidJsonError(Exception):
@@ -55,7 +60,7 @@ class WireRenderer(JSONRenderer):
     """Compact, nulls kept, keys in the order of the schema."""
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> str:
-        return json.dumps(data, cls=self.encoder_class, separators=(",", ":"))
+        return to_json(data, self.encoder_class)
 
 
 class WireAPI(NinjaAPI):
@@ -138,11 +143,12 @@ def _http_error(error: HttpError) -> Answer:
 
 def _invalid_json(error: InvalidJsonError) -> Answer:
     found = {"loc": ["body", error.position], "msg": "JSON decode error", "type": "json_invalid"}
-    return 422, errors.validation_body([found])
+    message = f"The body is not valid JSON: see character {error.position}."
+    return 422, errors.validation_body([found]) | {"message": message}
 
 
 TRANSLATIONS: dict[type[Exception], Translation] = {
-    AuthenticationError: lambda error: (403, errors.error_body(errors.NOT_AUTHENTICATED)),
+    AuthenticationError: lambda error: (403, errors.error_body(errors.NOT_AUTHENTICATED, errors.SEND_A_KEY)),
     RequestDataTooBig: lambda error: (413, errors.error_body(errors.TOO_LARGE)),
     Http404: lambda error: (404, errors.error_body(errors.NOT_FOUND)),
     HttpError: _http_error,
@@ -152,6 +158,8 @@ TRANSLATIONS: dict[type[Exception], Translation] = {
 
 
 def _as_fastapi(error: dict[str, Any]) -> dict[str, Any]:
-    """Ninja names the view's argument between "body" and the field; the wire does not."""
+    """Ninja names the view's argument between "body" and the field; the wire does not, nor a class of ours."""
     where, *rest = error["loc"]
+    if error["type"] == "model_type":
+        error = {**error, **NO_OBJECT}
     return {**error, "loc": [where, *rest[1:]] if where == "body" else error["loc"]}

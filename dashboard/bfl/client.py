@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from dashboard.bfl.endpoints import BY_NAME
 from dashboard.bfl.errors import UpstreamError, read_detail
 from dashboard.bfl.schemas import Result, Submission
-from dashboard.bfl.transport import DeadlineAdapter, deadline
+from dashboard.lib.deadlines import DeadlineAdapter, deadline
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30

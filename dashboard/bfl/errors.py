@@ -8,6 +8,7 @@ NOT_FOUND = "Not Found"
 BAD_REQUEST = "Bad Request"
 TOO_LARGE = "The request is too large"
 SERVER_ERROR = "Internal Server Error"
+SEND_A_KEY = "Not authenticated: send a valid API key in the header x-key, or as Authorization: Bearer."
 
 
 class UpstreamError(Exception):
@@ -27,9 +28,9 @@ class UpstreamError(Exception):
         self.retry_after = retry_after
 
 
-def error_body(detail: str) -> dict[str, Any]:
-    """`detail` as BFL writes it; `message` beside it, because some clients read only that."""
-    return {"detail": detail, "message": detail}
+def error_body(detail: str, message: str = "") -> dict[str, Any]:
+    """`detail` as BFL writes it; `message` beside it, because some clients read only that, and says more if it can."""
+    return {"detail": detail, "message": message or detail}
 
 
 def validation_body(errors: Iterable[Mapping[str, Any]], *prefix: str | int) -> dict[str, Any]:

@@ -23,17 +23,12 @@ from pydantic_core import PydanticCustomError
 from dashboard.bfl.descriptions import describe
 from dashboard.bfl.prices import PIXELS_PER_MP
 from dashboard.bfl.schemas import MAX_URL_CHARS, OutputFormat
+from dashboard.bfl.sizes import DEFAULT_SIDE, MAX_PIXELS, MIN_SIDE, Size, model_size, size_in_ratio
 
-DEFAULT_SIDE = 1024
-MIN_SIDE = 64
-MAX_PIXELS = 4 * PIXELS_PER_MP
-SIDE_STEP = 16
 MAX_PROMPT_CHARS = 100_000
 INPUT_IMAGES = ("input_image", *(f"input_image_{number}" for number in range(2, 9)))
 SURROGATE = re.compile("[\ud800-\udfff]")
 RATIO = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})")
-
-Size = tuple[int, int]
 
 
 def _zero_is_unset(value: Any) -> Any:
@@ -82,21 +77,6 @@ WebhookUrl = Annotated[
     Field(min_length=1, max_length=MAX_URL_CHARS, json_schema_extra={"format": "uri"}),
     AfterValidator(_storable),
 ]
-
-
-def _size_in_ratio(ratio: str, pixels: int) -> Size:
-    """About so many pixels in the ratio, in steps of 16."""
-    width, _, height = ratio.partition(":")
-    quotient = int(width) / int(height)
-    side = (pixels / quotient) ** 0.5
-    return int(side * quotient) // SIDE_STEP * SIDE_STEP, int(side) // SIDE_STEP * SIDE_STEP
-
-
-def model_size(width: int, height: int) -> Size:
-    """References above one megapixel are scaled down to it; sides end on multiples of 16."""
-    scale = min(1.0, (PIXELS_PER_MP / (width * height)) ** 0.5)
-    width, height = (max(MIN_SIDE, int(side * scale) // SIDE_STEP * SIDE_STEP) for side in (width, height))
-    return width, height
 
 
 class Inputs(BaseModel):
@@ -179,7 +159,7 @@ class KleinInputs(Inputs):
 
 
 class KleinFinetunedInputs(KleinInputs, Finetuned):
-    """A klein `-finetuned` endpoint: the base schema and two fields."""
+    """A klein `-finetuned` endpoint, whose schema BFL has not published: the base schema and two fields."""
 
 
 class Flux2Inputs(KleinInputs):
@@ -227,7 +207,7 @@ class KontextInputs(Flux1Inputs):
 
     @property
     def size(self) -> Size:
-        return _size_in_ratio(self.aspect_ratio or "1:1", PIXELS_PER_MP)
+        return size_in_ratio(self.aspect_ratio or "1:1", PIXELS_PER_MP)
 
     def size_after(self, first_image: Size | None) -> Size:
         return first_image if first_image and not self.aspect_ratio else self.size
@@ -266,7 +246,7 @@ class AspectInputs(Flux1Inputs):
     @property
     def size(self) -> Size:
         """About 4 MP in the ratio asked."""
-        return _size_in_ratio(self.aspect_ratio, MAX_PIXELS)
+        return size_in_ratio(self.aspect_ratio, MAX_PIXELS)
 
 
 class UltraInputs(AspectInputs):

@@ -41,7 +41,10 @@ def megapixels(width: int, height: int) -> float:
 
 
 def price(price_key: str, *, width: int, height: int, images: int = 0) -> int:
-    """Millicredits for one image: output rounded up to whole megapixels, one megapixel for each reference image."""
+    """Millicredits for one image: output rounded up to whole megapixels, one megapixel for each reference image.
+
+    BFL's sums fit that: it scales reference images down to one megapixel, and each rounds up to one.
+    """
     rate = RATES[price_key]
     output = max(1, ceil(width * height / PIXELS_PER_MP))
     return rate.first + (output - 1) * rate.further + images * rate.input

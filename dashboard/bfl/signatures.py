@@ -10,7 +10,10 @@ SAMPLE_SECONDS = 600
 
 
 def sign_path(key: str, path: str, *, seconds: int = SAMPLE_SECONDS) -> str:
-    """`path` with `se` (epoch seconds of expiry) and `sig` in its query."""
+    """`path` with `se` (epoch seconds of expiry) and `sig` in its query.
+
+    BFL's URLs of samples live for ten minutes too and name both alike; their form is Azure's, and clients only follow.
+    """
     expiry = str(int(time.time()) + seconds)
     return f"{path}?{urlencode({'se': expiry, 'sig': _signature(key, path, expiry)})}"
 

@@ -18,7 +18,7 @@ from dashboard.organizations.models import Organization
 
 
 class InsufficientCreditsError(PaymentRequiredError):
-    """The account holds less than the price."""
+    """The account holds less than the price. BFL's text is not known; its clients' is what ours begins with."""
 
 
 def top_up(organization: Organization, millicredits: int, *, note: str) -> LedgerEntry:

@@ -47,7 +47,7 @@ class PaymentRequiredError(DashboardError):
 
 
 class TooManyError(DashboardError):
-    """More at once, or within a time, than one may ask for."""
+    """More at once, or within a time, than one may ask for. What BFL says is not known: clients go by the status."""
 
     code = "too_many"
     status = 429

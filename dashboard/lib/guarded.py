@@ -6,21 +6,22 @@ of those: there is no second look-up in which a name could turn to another addre
 
 import re
 import socket
-import ssl
-import time
 from ipaddress import ip_address
-from typing import Any, cast
+from typing import Any
 
 import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, LocationValueError, NameResolutionError, NewConnectionError
 from urllib3.util import Url, parse_url
-from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 from dashboard.lib.addresses import Address, is_public, read_address
+from dashboard.lib.deadlines import (
+    DeadlineAdapter,
+    DeadlineConnection,
+    DeadlineSocket,
+    DeadlineTlsConnection,
+    within_deadline,
+)
 
 MAX_REDIRECTS = 5
 # Below 1024 other services listen, and none of them should get a line from us.
@@ -66,13 +67,13 @@ def check_url(url: str, *, https_only: bool) -> None:
         _check_address(address)
 
 
-def open_session(*, https_only: bool, seconds: float | None = None) -> requests.Session:
+def open_session(*, https_only: bool) -> requests.Session:
     """A session that goes to public addresses alone, in redirects too; sending raises RefusedUrlError else.
 
-    `seconds` from now all that it does is over, however slowly the other side drips; the timeouts given with a request
-    are for each step. Resolving a name takes as long as the system's resolver lets it.
+    What is sent within `deadlines.deadline` is over by then. Resolving a name takes as long as the system's resolver
+    lets it.
     """
-    return _Session(https_only, None if seconds is None else time.monotonic() + seconds)
+    return _Session(https_only)
 
 
 def _parse(url: str) -> Url:
@@ -95,13 +96,13 @@ def _check_address(address: Address) -> None:
 
 
 class _Session(requests.Session):
-    def __init__(self, https_only: bool, deadline: float | None) -> None:
+    def __init__(self, https_only: bool) -> None:
         super().__init__()
         self.https_only = https_only
         self.trust_env = False  # a proxy from the environment would do the resolving
         self.max_redirects = MAX_REDIRECTS
-        self.mount("http://", _Adapter(deadline))
-        self.mount("https://", _Adapter(deadline))
+        self.mount("http://", _Adapter())
+        self.mount("https://", _Adapter())
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Also called for each redirect."""
@@ -109,37 +110,7 @@ class _Session(requests.Session):
         return super().send(request, **options)
 
 
-class _Adapter(HTTPAdapter):
-    def __init__(self, deadline: float | None) -> None:
-        super().__init__()
-        self.deadline = deadline
-
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        pool = cast(HTTPConnectionPool, super().get_connection_with_tls_context(*args, **options))
-        pool.ConnectionCls = _HttpsConnection if pool.scheme == "https" else _HttpConnection
-        pool.conn_kw["deadline"] = self.deadline
-        return pool
-
-
-class _Socket(socket.socket):
-    """Waits until the deadline for what comes, where a timeout alone begins anew with every byte."""
-
-    deadline: float | None = None
-
-    def recv_into(self, *args: Any, **options: Any) -> int:
-        self.settimeout(_shorter(self.gettimeout(), self.deadline))
-        return super().recv_into(*args, **options)
-
-
-class _TlsSocket(_Socket, ssl.SSLSocket):
-    pass
-
-
-class _HttpConnection(HTTPConnection):
-    def __init__(self, *args: Any, deadline: float | None = None, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.deadline = deadline
-
+class _Connection(DeadlineConnection):
     def _new_conn(self) -> socket.socket:
         error: OSError = OSError("no address")
         for family, address in self._resolve():
@@ -163,13 +134,11 @@ class _HttpConnection(HTTPConnection):
         return [(family, address) for family, *_, address in found]
 
     def _connect(self, family: int, address: Any) -> socket.socket:
-        connected = _Socket(family, socket.SOCK_STREAM)
-        connected.deadline = self.deadline
+        connected = DeadlineSocket(family, socket.SOCK_STREAM)
         try:
             for option in self.socket_options or ():
                 connected.setsockopt(*option)
-            patience = self.timeout if isinstance(self.timeout, int | float) else None
-            connected.settimeout(_shorter(patience, self.deadline))
+            connected.settimeout(within_deadline(self.timeout if isinstance(self.timeout, int | float) else None))
             connected.connect(address)
         except BaseException:
             connected.close()
@@ -177,22 +146,9 @@ class _HttpConnection(HTTPConnection):
         return connected
 
 
-class _HttpsConnection(_HttpConnection, HTTPSConnection):
+class _TlsConnection(_Connection, DeadlineTlsConnection):
     """The name stays in SNI, in the certificate's check and in the Host header: only the socket knows the address."""
 
-    def connect(self) -> None:
-        self.ssl_context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
-        self.ssl_context.sslsocket_class = _TlsSocket
-        super().connect()
-        if isinstance(self.sock, _TlsSocket):
-            self.sock.deadline = self.deadline
 
-
-def _shorter(patience: float | None, deadline: float | None) -> float | None:
-    """Seconds to wait now. Raises TimeoutError after the deadline."""
-    if deadline is None:
-        return patience
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the deadline has passed")
-    return left if patience is None else min(patience, left)
+class _Adapter(DeadlineAdapter):
+    plain, tls = _Connection, _TlsConnection

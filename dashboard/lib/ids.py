@@ -10,7 +10,10 @@ API_KEY_PREFIX = "bfl_"
 
 
 def new_org_id() -> str:
-    """Ten characters, 50 bits: short enough to type, too many to guess."""
+    """Ten characters, 50 bits: short enough to type, too many to guess.
+
+    BFL's form is not known. What counts is that none has a slash: in `{org_id}/{name}` the first one ends it.
+    """
     return "".join(secrets.choice(ALPHABET) for _ in range(ORG_ID_LENGTH))
 
 

@@ -8,7 +8,7 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
-from dashboard.bfl.inputs import SIDE_STEP
+from dashboard.bfl.sizes import SIDE_STEP
 from dashboard.sandbox.colours import draw_palette
 from dashboard.sandbox.scenes import paint_scene
 from dashboard.sandbox.styles import restyle

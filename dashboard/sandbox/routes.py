@@ -20,10 +20,11 @@ from pydantic import ValidationError
 
 from dashboard.bfl.endpoints import BY_NAME, Endpoint
 from dashboard.bfl.errors import NOT_AUTHENTICATED, NOT_FOUND, SERVER_ERROR, validation_body
-from dashboard.bfl.inputs import Inputs, Size
+from dashboard.bfl.inputs import Inputs
 from dashboard.bfl.prices import megapixels, price
 from dashboard.bfl.schemas import Result, Status, Submission, WebhookSubmission
 from dashboard.bfl.signatures import SAMPLE_SECONDS, is_signed, sign_path
+from dashboard.bfl.sizes import Size
 from dashboard.lib.credits import as_number, from_credits
 from dashboard.sandbox.answers import Answer, Dropped, Refusal, Request, answer_json, refuse
 from dashboard.sandbox.faults import Course, Fault, Faults, course_of

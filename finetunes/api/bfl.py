@@ -45,7 +45,8 @@ class Deleted(Schema):
 def my_finetunes(request: ApiRequest) -> FinetuneIds:
     """Every `finetune_id` that the caller may send: its own names first, then what is shared with it or official.
 
-    BFL has no pages here; the answer ends after 10,000. `GET /v1/finetunes` has all of them.
+    Plain strings, which old clients of BFL read, though its schema leaves the items open. BFL has no pages here; the
+    answer ends after 10,000. `GET /v1/finetunes` has all of them.
     """
     return FinetuneIds(finetunes=directory.list_ids(request.auth.organization))
 

@@ -60,15 +60,6 @@ class ChecksumMismatchError(DashboardError):
         super().__init__(f"The {algorithm} of this piece is another one: it changed on its way. Send it again.")
 
 
-class BusyError(DashboardError):
-    code = "busy"
-    status = 503
-    retry_after = 5
-
-    def __init__(self) -> None:
-        super().__init__("This server takes in as many pieces at once as it can. Send this one again in a few seconds.")
-
-
 class BrokenOffError(DashboardError):
     """The connection ended inside a piece; most often nobody is left to read this."""
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from finetunes.uploads.errors import BusyError
+from dashboard.lib.places import BusyError
 
 # `up` answers with 16 threads: some stay free for pages, and some of these for other organizations.
 MAX_PIECES = 10
 MAX_PIECES_OF_ONE = 8
+BUSY = "This server takes in as many pieces at once as it can. Send this one again in a few seconds."
 _pieces: Counter[int] = Counter()
 _lock = Lock()
 
@@ -19,7 +20,7 @@ def receiving(organization_id: int) -> Iterator[None]:
     """Raises BusyError."""
     with _lock:
         if _pieces.total() >= MAX_PIECES or _pieces[organization_id] >= MAX_PIECES_OF_ONE:
-            raise BusyError
+            raise BusyError(BUSY, retry_after=5)
         _pieces[organization_id] += 1
     try:
         yield

@@ -62,6 +62,7 @@ def api_example(request: HttpRequest, org_id: str, finetune_id: str) -> HttpResp
     context = {
         "snippets": snippets.list_snippets(panel.finetune, panel.viewer),
         "cost_text": as_text(cost),
+        "is_priced_by_size": "width" in panel.finetune.endpoint.inputs.model_fields,
         "who_manages_keys": roles_that_may(Permission.MANAGE_KEYS),
     }
     return render_panel(request, panel, context)

@@ -98,7 +98,7 @@ def create_images(request: ApiRequest, asked: ImagesRequest) -> ImagesOut | Stat
     """
     key = request.auth
     order = read_order(key.organization, asked, partial(event_of, request))
-    with waiting.place():
+    with waiting.PLACES.take():
         queued = generating.generate_all(key.organization, order.endpoint, order.jobs, api_key=key)
         try:
             ended = waiting.wait_for(queued)

@@ -83,7 +83,10 @@ def _model_of(caller: Organization, model: str) -> tuple[Endpoint, dict[str, Any
         return endpoint, {}
     if endpoint:
         raise NotFoundError(NEEDS_FINETUNE.format(model), field="model")
-    finetune = resolve_finetune(caller, model)
+    try:
+        finetune = resolve_finetune(caller, model)
+    except NotFoundError as error:
+        raise NotFoundError(f"{error.message} GET /v1/models lists what model may be.", field="model") from None
     return finetune.endpoint, {"finetune_id": finetune.id_for(caller)}
 
 

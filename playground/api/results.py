@@ -1,16 +1,16 @@
 """get_result: where a generation stands. Every client asks twice a second, so that the answer is one indexed read."""
 
-import json
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from ninja import Router
 
 from dashboard.bfl.errors import validation_body
 from dashboard.bfl.openapi import UTILITY, told
 from dashboard.bfl.schemas import Result, Status
+from dashboard.lib.compact_json import answer_json
 from playground import queries
 from playground.models import Generation
 from playground.results import result_of
@@ -38,12 +38,11 @@ def answer(request: HttpRequest) -> HttpResponse:
     """Stands before ninja's routes: what ninja does around a call costs more than the read."""
     asked = request.GET.getlist("id")
     if not asked:
-        return JsonResponse(validation_body([MISSING]), status=422, json_dumps_params={"separators": (",", ":")})
+        return answer_json(validation_body([MISSING]), status=422)
     first = asked[0]  # some clients append the id once more
     generation = _find(first)
     result = result_of(generation) if generation else Result(id=first, status=Status.NOT_FOUND)
-    body = {**result.model_dump(), "id": first}
-    return HttpResponse(json.dumps(body, separators=(",", ":")), content_type="application/json")
+    return answer_json({**result.model_dump(), "id": first})
 
 
 @router.get(

@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 
 from dashboard.bfl.endpoints import Endpoint
-from dashboard.bfl.inputs import DEFAULT_SIDE, MAX_PIXELS, SIDE_STEP
 from dashboard.bfl.schemas import OutputFormat
+from dashboard.bfl.sizes import DEFAULT_SIDE, MAX_PIXELS, SIDE_STEP
 from playground.inputs import IMAGE_FIELDS, Limits, limits_of, schema_of
 
 # Asked for elsewhere: the picked model says the finetune, the form's head the prompt; programs alone have webhooks.

@@ -26,6 +26,7 @@ from playground.models.saved import (
     ReferenceUpload,
 )
 from playground.models.webhooks import (
+    RESENDABLE_STATES,
     UNSENT_STATES,
     Webhook,
     WebhookDelivery,
@@ -46,6 +47,7 @@ __all__ = [
     "OwnedQuerySet",
     "Preset",
     "PresetQuerySet",
+    "RESENDABLE_STATES",
     "ReferenceUpload",
     "RemovedUsage",
     "Retention",

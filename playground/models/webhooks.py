@@ -20,6 +20,8 @@ class WebhookState(models.TextChoices):
 
 
 UNSENT_STATES = [WebhookState.DUE, WebhookState.SENDING]
+# Nothing can be told before the end, and what is under way is not sent twice at once.
+RESENDABLE_STATES = [WebhookState.DUE, WebhookState.DELIVERED, WebhookState.GIVEN_UP]
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
@@ -65,8 +67,7 @@ class Webhook(models.Model):
 
     @property
     def is_resendable(self) -> bool:
-        """Nothing can be told before the end, and what is under way is not sent twice at once."""
-        return self.state not in (WebhookState.WAITING, WebhookState.SENDING)
+        return self.state in RESENDABLE_STATES
 
 
 class WebhookDelivery(models.Model):

@@ -4,14 +4,13 @@ import tempfile
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import IO, Any
 
 from django.core.files.storage import default_storage
 from PIL import Image, ImageDraw, ImageFont
 
 from dashboard.bfl.schemas import Status
-from dashboard.lib.errors import DashboardError
+from dashboard.lib.places import Places
 from playground.grids import AxisKind, label_of
 from playground.models import Generation
 from playground.queries.boards import Board, Cell
@@ -22,10 +21,8 @@ MAX_CELL_WIDTH = 1024
 MIN_CELL_WIDTH = 120
 SMALLER = 0.9
 SPOOL_BYTES = 8 << 20
-# Canvases in memory at once in this process: 120 MB each at the most.
-AT_ONCE = BoundedSemaphore(2)
-PATIENCE_SECONDS = 5
-BUSY = "This server is drawing other contact sheets. Try again in a moment."
+# Canvases in memory at once in this process: 120 MB each at the most. Whoever waits holds a thread that serves pages.
+PLACES = Places(2, "This server is drawing other contact sheets. Try again in a moment.", seconds=5)
 PAPER, INK, QUIET, BLANK = "#ffffff", "#16141d", "#625f70", "#f1f0f5"
 LABEL_LINES, TITLE_LINES, NOTE_LINES = 4, 2, 5
 LINE = 1.35
@@ -33,13 +30,6 @@ LINE = 1.35
 MOST_CHARS = 4_000
 REMOVED = "Removed"
 UNREADABLE = "The image is gone"
-
-
-class BusyError(DashboardError):
-    """As many sheets are being drawn as this process has memory for."""
-
-    code = "busy"
-    status = 503
 
 
 @dataclass(frozen=True)
@@ -72,12 +62,8 @@ class Layout:
 
 def draw_sheet(board: Board) -> IO[bytes]:
     """The file, at its beginning. One image at a time is in memory beside the canvas. Raises BusyError."""
-    if not AT_ONCE.acquire(timeout=PATIENCE_SECONDS):  # whoever waits holds a thread that serves pages
-        raise BusyError(BUSY)
-    try:
+    with PLACES.take():
         return _draw(board)
-    finally:
-        AT_ONCE.release()
 
 
 def _draw(board: Board) -> IO[bytes]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from dashboard.bfl.inputs import model_size
+from dashboard.bfl.sizes import model_size
 from dashboard.organizations.models import Organization
 from playground.models import Generation, ReferenceUpload, State
 from playground.references.stored import Reference

@@ -1,17 +1,16 @@
 """Input images that a request names by URL: fetched by this server past the guard, all at once and within seconds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from threading import BoundedSemaphore
 from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError, NameResolutionError
 
 from dashboard.bfl.schemas import MAX_URL_CHARS
-from dashboard.lib.errors import DashboardError
+from dashboard.lib.deadlines import deadline
 from dashboard.lib.guarded import MAX_REDIRECTS, RefusedUrlError, check_url, open_session
+from dashboard.lib.places import Places
 from playground.inputs import InvalidFieldsError
 
 MAX_BYTES = 20 * 10**6
@@ -32,21 +31,9 @@ NO_ANSWER = "{host} cannot be reached or broke off"
 NO_IMAGE = "{host} answered with status {status} instead of the image"
 REDIRECTS = f"{{host}} redirects more than {MAX_REDIRECTS} times"
 
-# Requests that fetch in this process at the same moment, and with them those that wait for their turn: each holds a
-# thread of the web server, as do those of OPENAI_WAITERS, and some must be left to answer everybody else.
-MOST_AT_ONCE, MOST_IN_LINE = 4, 6
-AT_ONCE = BoundedSemaphore(MOST_AT_ONCE)
-IN_LINE = BoundedSemaphore(MOST_IN_LINE)
-PATIENCE_SECONDS = 0.5
 BUSY = "This server is fetching the input images of other requests. Try again in a moment, or send them in base64."
-
-
-class BusyError(DashboardError):
-    """As many requests fetch images as this process has threads to spare for."""
-
-    code = "busy"
-    status = 503
-    retry_after = 1
+# Requests that fetch: each holds a thread of the web server, as do those of OPENAI_WAITERS, and some must be left.
+PLACES = Places(4, BUSY, in_line=6, seconds=0.5)
 
 
 class _FetchError(Exception):
@@ -58,18 +45,8 @@ def fetch(urls: Mapping[str, str]) -> dict[str, bytes]:
     if not urls:
         return {}
     _check(urls)
-    with _place(IN_LINE, seconds=0), _place(AT_ONCE, seconds=PATIENCE_SECONDS):
+    with PLACES.take():
         return _fetch_all(urls)
-
-
-@contextmanager
-def _place(places: BoundedSemaphore, *, seconds: float) -> Iterator[None]:
-    if not places.acquire(timeout=seconds):
-        raise BusyError(BUSY)
-    try:
-        yield
-    finally:
-        places.release()
 
 
 def _fetch_all(urls: Mapping[str, str]) -> dict[str, bytes]:
@@ -112,7 +89,7 @@ def _error_of(task: "Future[bytes]", url: str) -> str:
 
 def _fetch(url: str) -> bytes:
     try:
-        with open_session(https_only=False, seconds=SECONDS) as session:
+        with deadline(SECONDS), open_session(https_only=False) as session:
             return _read(session, url)
     except RefusedUrlError as error:
         raise _FetchError(error.reason) from None

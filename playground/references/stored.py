@@ -12,7 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image
 
-from dashboard.bfl.inputs import MIN_SIDE, Size, model_size
+from dashboard.bfl.sizes import MIN_SIDE, Size, model_size
 from dashboard.lib.errors import InvalidInputError
 from dashboard.lib.jpeg_scans import MOST_SCANS, has_too_many_scans
 from dashboard.lib.stored_images import FORMATS, format_of

@@ -1,38 +1,25 @@
 """Reference images as the form shows them: small, drawn when a browser first asks."""
 
 import io
-from threading import BoundedSemaphore
 
 from django.core.files.storage import default_storage
 from PIL import Image, ImageOps
 
-from dashboard.lib.errors import DashboardError
+from dashboard.lib.places import Places
 from dashboard.lib.stored_images import FORMATS
 
 # Twice the pixels that the form gives it, for fine screens.
 SIDE = 256
 CONTENT_TYPE = "image/webp"
-# Images unpacked at once in this process: 80 MB each at the most.
-AT_ONCE = BoundedSemaphore(3)
-PATIENCE_SECONDS = 10
 BUSY = "This server is drawing other pictures. Try again in a moment."
-
-
-class BusyError(DashboardError):
-    """As many pictures are being drawn as this process has memory for."""
-
-    code = "busy"
-    status = 503
+# Images unpacked at once in this process: 80 MB each at the most.
+PLACES = Places(3, BUSY, seconds=10)
 
 
 def draw_thumbnail(name: str) -> bytes:
     """As WebP. Raises FileNotFoundError, also for what does not decode any more, and BusyError."""
-    if not AT_ONCE.acquire(timeout=PATIENCE_SECONDS):
-        raise BusyError(BUSY)
-    try:
+    with PLACES.take():
         return _draw(name)
-    finally:
-        AT_ONCE.release()
 
 
 def _draw(name: str) -> bytes:

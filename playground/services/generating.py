@@ -23,8 +23,8 @@ from playground.models import Generation, Grid
 from playground.references import stored
 from playground.references.stored import Reference
 from playground.services.limits import check_active
+from playground.steps import Kind, Step
 from playground.webhooks import asking
-from playground.workflow import Kind, Step
 
 REFERENCE_GONE = "A reference image is no longer here. Remove it, or lay it in again."
 
@@ -45,7 +45,10 @@ class Job:
 
 
 class WrongEndpointError(DashboardError):
-    """The finetune is served by another endpoint than the one called."""
+    """The finetune is served by another endpoint than the one called: BFL says that this fails, and not how.
+
+    Here it is 400, with the paths to call instead.
+    """
 
     code = "wrong_endpoint"
     status = 400
@@ -100,9 +103,10 @@ def generate_all(
     except Exception as error:
         for generation in generations:
             stored.remove(generation.references)
+        # By another worker in this moment, which may have taken the last credits or the last place as well.
+        if isinstance(error, IntegrityError | DashboardError) and (made := _made_before(jobs)):
+            return made
         if isinstance(error, IntegrityError):
-            if made := _made_before(jobs):  # by another worker in this moment
-                return made
             _finetune_for(caller, endpoint, first)  # says so if it was deleted meanwhile
         raise
     return generations

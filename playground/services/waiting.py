@@ -1,35 +1,26 @@
 """Waiting for images within a request, for clients that cannot poll."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import BoundedSemaphore
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
 
 from dashboard.lib.errors import DashboardError
+from dashboard.lib.places import Places
 from playground.models import Generation
 
 # Seconds between two looks: a quick image is told at once, a slow one costs two reads a second.
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.1, 0.5, 1.25
-# Who waits holds a thread of the web server, and the others must be left to answer everybody else.
-PLACES = BoundedSemaphore(settings.OPENAI_WAITERS)
 BUSY = (
     "Too many requests are waiting for their images. Try again in a few seconds, or use the endpoints that are polled."
 )
+# To be taken before anything is queued: who waits holds a thread of the web server.
+PLACES = Places(settings.OPENAI_WAITERS, BUSY, retry_after=5)
 LATE = (
     "Still being made after {seconds:g} seconds. Don't send the request again, it would be charged twice: "
     "ask GET /v1/get_result?id= for {ids}."
 )
-
-
-class BusyError(DashboardError):
-    """Every place to wait at is taken; nothing was queued."""
-
-    code = "busy"
-    status = 503
-    retry_after = 5
 
 
 class StillOpenError(DashboardError):
@@ -41,17 +32,6 @@ class StillOpenError(DashboardError):
     def __init__(self, ids: Sequence[UUID]) -> None:
         self.ids = [str(id) for id in ids]
         super().__init__(LATE.format(seconds=settings.OPENAI_WAIT_SECONDS, ids=", ".join(self.ids)))
-
-
-@contextmanager
-def place() -> Iterator[None]:
-    """A place to wait at, to be taken before anything is queued. Raises BusyError."""
-    if not PLACES.acquire(blocking=False):
-        raise BusyError(BUSY)
-    try:
-        yield
-    finally:
-        PLACES.release()
 
 
 def wait_for(generations: Sequence[Generation]) -> list[Generation]:

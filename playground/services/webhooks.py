@@ -7,10 +7,9 @@ from dashboard.lib.errors import DashboardError
 from dashboard.organizations.audit import record
 from dashboard.organizations.events import Action
 from dashboard.organizations.models import User
-from playground.models import Webhook, WebhookState
+from playground.models import RESENDABLE_STATES, Webhook, WebhookState
 from playground.webhooks.asking import announce
 
-RESENDABLE = (WebhookState.DUE, WebhookState.DELIVERED, WebhookState.GIVEN_UP)
 WAITS = "The image is not finished yet: there is nothing to send. The webhook goes out by itself when it is."
 UNDER_WAY = "This webhook is being sent right now. Wait for what comes of it."
 
@@ -28,7 +27,7 @@ def resend(webhook: Webhook, *, by: User) -> None:
 
     Raises NotResendableError.
     """
-    ended = Webhook.objects.in_reach(webhook.pk, *RESENDABLE)
+    ended = Webhook.objects.in_reach(webhook.pk, *RESENDABLE_STATES)
     if ended.update(state=WebhookState.DUE, due_at=timezone.now(), resent_by=by) != 1:
         webhook.refresh_from_db(fields=["state"])
         raise NotResendableError(WAITS if webhook.state == WebhookState.WAITING else UNDER_WAY)

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
 from dashboard.bfl.errors import error_body
 from dashboard.bfl.signatures import is_signed
 from dashboard.lib.bucket import BucketStorage
+from dashboard.lib.compact_json import answer_json
 from dashboard.lib.errors import NotFoundError
 from dashboard.lib.file_download import Sent, send_range
 from dashboard.lib.stored_images import CACHE, CONTENT_TYPES, extension_of
@@ -25,7 +26,7 @@ GONE = "There is no such image any more."
 def sample(request: HttpRequest, generation_id: UUID, extension: str) -> Sent:
     """The image behind a signed URL: sent from here, or with S3_REDIRECT from the bucket."""
     if not is_signed(settings.SECRET_KEY, request.path, request.GET.dict()):
-        return JsonResponse(error_body(EXPIRED), status=403)
+        return answer_json(error_body(EXPIRED), status=403)
     found = queries.find_result(generation_id)
     name = str(found.image) if found else ""
     if not name or extension_of(name) != extension:

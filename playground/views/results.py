@@ -23,11 +23,11 @@ from playground import queries
 from playground.access import get_generation
 from playground.forms.comparing import CompareForm
 from playground.models import Generation
+from playground.patience import LATE_AFTER
 from playground.pictures.metadata import file_name_of, pieces_of
 from playground.queries import MAX_POLLED
 from playground.services import cancelling, comparing
 from playground.templatetags.generations import mark
-from playground.workflow import LATE_AFTER
 
 CANCELLED = "Cancelled. Not charged."
 NO_IMAGE = "There is no such image, or it is not finished yet."

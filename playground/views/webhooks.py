@@ -1,5 +1,6 @@
 """The webhooks of an organization, for those who manage its API keys: the list, one with its log, and Resend."""
 
+import json
 from datetime import timedelta
 
 from django.contrib import messages
@@ -61,11 +62,16 @@ def _show(request: HttpRequest, found: Webhook) -> HttpResponse:
         "deliveries": latest_deliveries(found),
         "most": MOST_DELIVERIES,
         "max_tries": MAX_TRIES,
-        "body": "" if found.generation.is_open else body_for(found.generation).decode(),
+        "body": "" if found.generation.is_open else _readable(body_for(found.generation)),
         "is_watched": _is_watched(found),
         "form": ResendForm(),
     }
     return render_page(request, "playground/webhook.html", context, fragment="webhook")
+
+
+def _readable(body: bytes) -> str:
+    """A line each, where what is sent has one in all."""
+    return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
 
 
 def _is_watched(found: Webhook) -> bool:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from urllib3.exceptions import HTTPError, NameResolutionError
 
 from dashboard.bfl.webhooks import WebhookStyle, body_of, headers_of
+from dashboard.lib.deadlines import deadline
 from dashboard.lib.guarded import RefusedUrlError, open_session
 from dashboard.lib.sealing import BrokenSealError, unseal
 from playground.models import UNSENT_STATES, Generation, Webhook, WebhookDelivery, WebhookState
@@ -61,19 +62,6 @@ class Claim:
     lease: datetime
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came of a try: a status, or why there was none."""
-
-    seconds: float
-    status: int | None = None
-    error: str = ""
-
-    @property
-    def is_success(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
-
-
 def is_any_due() -> bool:
     return Webhook.objects.due(timezone.now()).exists()
 
@@ -95,8 +83,8 @@ def claim(busy: Collection[int] = ()) -> Claim | None:
     return Claim(webhook, lease)
 
 
-def post(webhook: Webhook) -> Answer:
-    """One request, over within 30 seconds however slowly the receiver drips. What it answers is not kept."""
+def post(webhook: Webhook) -> WebhookDelivery:
+    """One request, over within 30 seconds however slowly the receiver drips; its line of the log, not yet written."""
     begin = time.monotonic()
     status, error = None, ""
     try:
@@ -112,24 +100,21 @@ def post(webhook: Webhook) -> Answer:
         error = BROKE_OFF
     if status is not None and 300 <= status < 400:
         error = REDIRECTED
-    return Answer(round(time.monotonic() - begin, 3), status, error)
+    seconds = round(time.monotonic() - begin, 3)
+    return WebhookDelivery(
+        webhook=webhook, resent_by_id=webhook.resent_by_id, status=status, error=error, seconds=seconds
+    )
 
 
 @transaction.atomic
-def record(claim: Claim, answer: Answer) -> datetime | None:
+def record(claim: Claim, tried: WebhookDelivery) -> datetime | None:
     """Logs the try and moves the webhook on; when the next one is due, if there is to be one."""
     webhook = claim.webhook
     # In the order in which a deletion takes them: it waits for this line, or leaves no webhook to write it for.
     if not Generation.objects.select_for_update(no_key=True).filter(pk=webhook.generation_id).first():
         return None
-    WebhookDelivery.objects.create(
-        webhook=webhook,
-        resent_by_id=webhook.resent_by_id,
-        status=answer.status,
-        error=answer.error,
-        seconds=answer.seconds,
-    )
-    if answer.is_success:
+    tried.save(force_insert=True)
+    if tried.is_success:
         _settle(webhook)
         return None
     leased = Webhook.objects.in_reach(webhook.pk, WebhookState.SENDING).filter(due_at=claim.lease)
@@ -157,7 +142,8 @@ def _status_of(webhook: Webhook) -> int:
     body = body_for(webhook.generation)
     headers = headers_of(body, unseal(webhook.secret) if webhook.secret else "")
     with (
-        open_session(https_only=True, seconds=TOTAL_SECONDS) as session,
+        deadline(TOTAL_SECONDS),
+        open_session(https_only=True) as session,
         session.post(
             webhook.url,
             data=body,

@@ -54,10 +54,11 @@ def test_a_key_of_the_chosen_scope_lives_for_an_hour_and_is_in_the_log(cast: Cas
 
 def test_the_next_one_takes_its_place_and_leaves_others_alone(cast: Cast) -> None:
     program, _ = mint_api_key(cast.organization, "API docs", created_by=None)
+    own, _ = mint_api_key(cast.organization, "API docs", created_by=cast.developer.user)
     colleague = log_in(cast.owner.user).post(trial(cast), {"scope": "read"}).context["key"]
     developer = log_in(cast.developer.user)
     first, second = (developer.post(trial(cast), {"scope": "read"}).context["key"] for _ in range(2))
-    assert set(ApiKey.objects.live()) == {program, colleague, second}
+    assert set(ApiKey.objects.live()) == {program, own, colleague, second}
     assert first.pk != second.pk
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,6 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from dashboard.api import idempotency
 from dashboard.api.models import IdempotentRequest
@@ -151,6 +153,25 @@ def test_worker_that_was_only_slow_and_the_one_after_it_make_one(
     monkeypatch.setattr(generating, "_made_before", look)
     assert post(key).json()["id"] == first
     assert (len(looked), Generation.objects.count(), holds(cast.organization)) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("gone", ["credits", "places"])
+def test_the_one_after_it_is_not_refused_for_what_the_first_one_took(
+    cast: Cast, key: str, monkeypatch: pytest.MonkeyPatch, settings: Settings, gone: str
+) -> None:
+    """A refusal would free the key, and the next try would pay once more."""
+    original = generating._made_before
+    first = post(key).json()["id"]
+    IdempotentRequest.objects.update(status=None, leased_until=timezone.now())
+    if gone == "credits":
+        billing.hold(cast.organization, balance_of(cast.organization), uuid4())
+    else:
+        settings.MAX_ACTIVE_TASKS = 1
+    looks = iter([lambda jobs: [], original])
+    monkeypatch.setattr(generating, "_made_before", lambda jobs: next(looks)(jobs))
+    answer = post(key)
+    assert (answer.status_code, answer.json()["id"]) == (200, first)
+    assert Generation.objects.count() == 1
 
 
 def test_large_answer_is_made_anew_of_what_is_there(key: str, monkeypatch: pytest.MonkeyPatch) -> None:

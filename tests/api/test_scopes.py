@@ -49,6 +49,7 @@ def test_no_live_key_is_told_nothing_of_scopes(cast: Cast) -> None:
     expected = {"detail": "Not authenticated - Invalid Authentication"}
     response = Client().post(GENERATE, BODY, content_type="application/json", headers={"x-key": "bfl_wrong"})
     assert expected.items() <= response.json().items()
+    assert "in the header x-key" in response.json()["message"]
 
 
 def test_new_key_has_the_scope_of_the_one_that_it_replaces(cast: Cast) -> None:
@@ -71,11 +72,12 @@ def test_call_that_declares_nothing_takes_keys_for_everything_alone(cast: Cast, 
 
 
 def test_every_call_is_refused_without_a_key_but_those_that_need_none() -> None:
-    """Whatever is declared later is read here too; `get_result` and the look at what tus can are open."""
+    """Whatever is declared later is read here too; `get_result`, the document and what tus can are open."""
     open_calls = {
         (operation.url_name, *operation.methods) for operation in _operations() if not operation.auth_callbacks
     }
-    assert open_calls == {("get_result", "GET"), ("uploads", "OPTIONS"), ("upload", "OPTIONS")}
+    document = ("openapi", "GET", "HEAD")
+    assert open_calls == {("get_result", "GET"), document, ("uploads", "OPTIONS"), ("upload", "OPTIONS")}
 
 
 def test_no_call_that_changes_something_takes_a_key_for_reading(cast: Cast) -> None:

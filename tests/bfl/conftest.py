@@ -1,6 +1,5 @@
 """An upstream that says what a test wants it to say, and remembers what it was asked."""
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from tests.lib.servers import serving
 
 
 @dataclass
@@ -76,20 +77,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
-    yield from _serve()
+    with serving(Upstream()) as server:
+        yield server
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[Upstream]:
     """A second origin."""
-    yield from _serve()
-
-
-def _serve() -> Iterator[Upstream]:
-    server = Upstream()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Upstream()) as server:
+        yield server

@@ -49,10 +49,10 @@ DIFFERENCES = (
         GENERATION | {DELETE}, "header.Idempotency-Key", "", 'string minLength 1 maxLength 255 pattern "^[ -~]+$"',
         "Beyond BFL, whose repeated requests make and bill a second task.",
     ),
-    Difference(GENERATION - FINETUNED, "statuses", "200 422", "200 402 403 409 413 422 429 503", STATUSES),
-    Difference(FINETUNED, "statuses", "200 422", "200 400 402 403 404 409 413 422 429 503", STATUSES),
+    Difference(GENERATION - FINETUNED, "statuses", "200 422", "200 402 403 409 411 413 422 429 503", STATUSES),
+    Difference(FINETUNED, "statuses", "200 422", "200 400 402 403 404 409 411 413 422 429 503", STATUSES),
     Difference({DETAILS}, "statuses", "200 422", "200 403 404 422 429", STATUSES),
-    Difference({DELETE}, "statuses", "200 422", "200 403 404 409 413 422 429", STATUSES),
+    Difference({DELETE}, "statuses", "200 422", "200 403 404 409 411 413 422 429 503", STATUSES),
     Difference({CREDITS, MINE}, "statuses", "200", "200 403 429", STATUSES),
     Difference(
         GENERATION, "body.seed", "integer or null",

@@ -28,7 +28,6 @@ SENT_AT_ONCE = 2**14
 LINE = 5e6 / 8  # bytes a second; so slow that a busy machine has answered before a megabyte has passed
 MB = 10**6
 WAIT_SECONDS = 20
-TOO_BUSY = "Service Unavailable"
 
 
 def key_of(up: RunningUp, organization: int = 0) -> dict[str, str]:
@@ -83,9 +82,9 @@ def uploads_of(up: RunningUp) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def quiet_log(running_up: RunningUp) -> Iterator[None]:
-    """Refusals and broken connections are no errors of the server."""
+    """Refusals, also for a while, and broken connections are no errors of the server."""
     yield
-    assert [line for line in running_up.errors.splitlines() if TOO_BUSY not in line] == []
+    assert running_up.errors == ""
 
 
 def test_tuspy_uploads_in_chunks_and_the_upload_publishes_itself(running_up: RunningUp) -> None:
@@ -269,7 +268,6 @@ def test_uploads_on_slow_lines_leave_the_pages_their_threads(running_up: Running
         other.upload()
         assert other.request.response_headers["x-finetune-id"] == "not-crowded-out"
     wait_for(lambda: send(running_up, url, offset(running_up, url), b"").status_code == 204)
-    assert TOO_BUSY in running_up.errors, "the operator reads of it"
 
 
 def answered(connections: list[Wire]) -> list[Wire]:

@@ -12,6 +12,7 @@ import requests
 
 from dashboard.lib import guarded
 from dashboard.lib.addresses import Address, is_public
+from dashboard.lib.deadlines import deadline
 from dashboard.lib.guarded import RefusedUrlError, open_session
 from tests.lib.private_addresses import PRIVATE
 from tests.lib.servers import Handler, Names, WebServer, make_certificate, serving, with_tls
@@ -179,7 +180,7 @@ def test_a_certificate_is_checked_for_the_name(internet: WebServer, names: Names
     asked = with_tls(internet, certificate)
     internet.say("/", b"cat")
     names.set("other.example", ["127.0.0.1"])
-    with open_session(https_only=True, seconds=10) as session:
+    with deadline(10), open_session(https_only=True) as session:
         session.verify = str(certificate)
         assert session.get(f"https://images.example:{internet.server_port}/", timeout=5).content == b"cat"
         with pytest.raises(requests.exceptions.SSLError, match="other.example"):
@@ -229,7 +230,7 @@ def test_a_server_that_drips_is_cut_off(internet: WebServer, tmp_path: Path, ans
     internet.answers["/"] = answer
     url = f"{internet.scheme}://images.example:{internet.server_port}/"
     began = time.monotonic()
-    with open_session(https_only=False, seconds=0.5) as session:
+    with deadline(0.5), open_session(https_only=False) as session:
         session.verify = str(certificate)
         with pytest.raises(requests.RequestException):
             session.get(url, timeout=10)
@@ -237,6 +238,6 @@ def test_a_server_that_drips_is_cut_off(internet: WebServer, tmp_path: Path, ans
 
 
 def test_a_deadline_that_has_passed(internet: WebServer) -> None:
-    with open_session(https_only=False, seconds=0) as session, pytest.raises(requests.RequestException):
+    with deadline(0), open_session(https_only=False) as session, pytest.raises(requests.RequestException):
         session.get(f"http://images.example:{internet.server_port}/", timeout=10)
     assert internet.seen == []

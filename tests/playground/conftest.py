@@ -16,7 +16,7 @@ from playground.inputs import parse
 from playground.models import Generation, State, Webhook
 from playground.providers.base import get_provider
 from playground.services import generating
-from playground.workflow import Kind, Step
+from playground.steps import Kind, Step
 from tests.playground.receivers import Receiver, receiving
 
 RUN_SECONDS = 10

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.lib.servers import serving
+
 WAIT_SECONDS = 20
 
 
@@ -89,10 +91,8 @@ def receiving() -> Iterator[Receiver]:
     receiver = Receiver()
     server = _Server(receiver)
     receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield receiver
-    finally:
-        receiver.stop.set()
-        server.shutdown()
-        server.server_close()
+    with serving(server):
+        try:
+            yield receiver
+        finally:
+            receiver.stop.set()

@@ -141,6 +141,9 @@ def test_missing_field_and_bad_json_are_422(key: str) -> None:
     broken = post(b'{"prompt": ', key)
     assert (broken.status_code, broken.json()["detail"][0]["type"]) == (422, "json_invalid")
     assert broken.json()["detail"][0]["loc"] == ["body", 11]
+    assert broken.json()["message"] == "The body is not valid JSON: see character 11."
+    a_list = post(b"[1]", key)
+    assert (a_list.status_code, a_list.json()["detail"][0]["type"]) == (422, "model_attributes_type")
 
 
 def test_body_that_is_too_large_is_413_on_the_wire(key: str, settings: Settings) -> None:
@@ -210,6 +213,7 @@ def test_credits_follow_the_ledger(key: str) -> None:
 def test_unknown_route_is_404_in_json(db: None) -> None:
     response = Client().get("/v1/flux-9")
     assert (response.status_code, response.json()["detail"]) == (404, "Not Found")
+    assert "/v1/docs" in response.json()["message"]
 
 
 def test_polling_urls_follow_the_public_address(key: str, settings: Settings) -> None:

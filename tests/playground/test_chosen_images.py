@@ -1,7 +1,6 @@
 """Reference images that a form names: found for their organization alone, shown as chips, and drawn small."""
 
 import io
-import threading
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from PIL import Image
 
+from dashboard.lib.places import Places
 from playground.models import Generation, ReferenceUpload, State
 from playground.references import thumbnails
 from playground.references.chosen import find_images, values_of
@@ -153,10 +153,9 @@ def test_thumbnail_keeps_what_is_transparent_and_stands_upright(cast: Cast, crea
 def test_no_more_are_drawn_at_once_than_there_is_memory_for(
     cast: Cast, creator: Client, upload: ReferenceUpload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(thumbnails, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(thumbnails, "AT_ONCE", threading.BoundedSemaphore(1))
-    thumbnails.AT_ONCE.acquire()
-    response = creator.get(url(cast, f"upload-{upload.pk}"))
+    monkeypatch.setattr(thumbnails, "PLACES", Places(1, thumbnails.BUSY, seconds=0.05))
+    with thumbnails.PLACES.take():
+        response = creator.get(url(cast, f"upload-{upload.pk}"))
     assert response.status_code == 503
     assert "drawing other pictures" in response.content.decode()
 

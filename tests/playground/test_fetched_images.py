@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 
 from dashboard.billing.queries import balance_of
 from dashboard.env import Env
+from dashboard.lib.places import BusyError, Places
 from dashboard.running import serve
 from playground.inputs import InvalidFieldsError
 from playground.models import Generation
@@ -211,10 +212,9 @@ def test_nothing_is_fetched_for_a_request_that_is_wrong_elsewhere(cast: Cast, ne
 
 
 def test_threads_are_left_for_others(cast: Cast, near: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "AT_ONCE", threading.BoundedSemaphore(1))
-    monkeypatch.setattr(fetching, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(fetching, "PLACES", Places(1, fetching.BUSY, in_line=2, seconds=0.05))
     url = near.say("/cat.png", draw())
-    with fetching.AT_ONCE, pytest.raises(fetching.BusyError):
+    with fetching.PLACES.take(), pytest.raises(BusyError):
         submit_one(cast.organization, FINETUNE, input_image=url)
     assert near.seen == []
     assert not Generation.objects.exists()
@@ -223,15 +223,7 @@ def test_threads_are_left_for_others(cast: Cast, near: WebServer, monkeypatch: p
 
 def test_slow_images_and_waiting_for_images_together_leave_threads_for_others() -> None:
     waiters = Env.model_fields["OPENAI_WAITERS"].default
-    assert waiters + fetching.MOST_IN_LINE <= serve.WEB_THREADS - 2
-
-
-def test_beyond_the_line_nobody_waits(cast: Cast, near: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "IN_LINE", threading.BoundedSemaphore(1))
-    monkeypatch.setattr(fetching, "PATIENCE_SECONDS", 60)
-    with fetching.IN_LINE, pytest.raises(fetching.BusyError):
-        submit_one(cast.organization, FINETUNE, input_image=near.say("/cat.png", draw()))
-    assert near.seen == []
+    assert waiters + fetching.PLACES.in_line <= serve.WEB_THREADS - 2
 
 
 def test_a_mask_of_another_size_is_refused_however_it_comes(cast: Cast, near: WebServer) -> None:

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 
 from dashboard.billing.queries import balance_of, unbalanced_accounts
 from dashboard.lib.errors import InvalidInputError, NotFoundError
+from dashboard.lib.places import BusyError, Places
 from finetunes.models import Grant
 from finetunes.services.names import rename_finetune
 from playground import removal, workflow
@@ -21,7 +22,7 @@ from playground.access import get_generation
 from playground.grids import MAX_CELLS, Axis, AxisKind, Plan, read_axis
 from playground.models import Generation, Grid, State
 from playground.pictures import contact_sheet
-from playground.pictures.contact_sheet import BusyError, draw_sheet
+from playground.pictures.contact_sheet import draw_sheet
 from playground.pictures.metadata import parameters_of, pieces_of
 from playground.queries import boards, with_sample
 from playground.reuse import model_of
@@ -255,10 +256,9 @@ def test_sheet_of_endless_words_measures_few_of_them(monkeypatch: pytest.MonkeyP
 
 
 def test_sheets_that_would_fill_the_memory_are_refused_rather_than_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contact_sheet, "AT_ONCE", threading.BoundedSemaphore(1))
-    monkeypatch.setattr(contact_sheet, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(contact_sheet, "PLACES", Places(1, "Later.", seconds=0.01))
     board = board_of(Plan(Axis(AxisKind.STRENGTH, (1.0,))))
-    with contact_sheet.AT_ONCE, pytest.raises(BusyError):
+    with contact_sheet.PLACES.take(), pytest.raises(BusyError):
         draw_sheet(board)
     draw_sheet(board).close()  # and nothing stays taken
 

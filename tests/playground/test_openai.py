@@ -2,7 +2,6 @@
 
 import base64
 import io
-from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from PIL import Image
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from dashboard.billing.queries import balance_of, unbalanced_accounts
+from dashboard.lib.places import Places
 from dashboard.organizations.models import Organization
 from dashboard.organizations.services.keys import mint_api_key
 from dashboard.sandbox.server import Sandbox
@@ -143,19 +143,19 @@ def test_with_an_idempotency_key_the_next_try_waits_for_the_same_images(cast: Ca
 
 
 def test_beyond_the_places_to_wait_nothing_is_queued(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PLACES", BoundedSemaphore(1))
-    with waiting.place():
+    monkeypatch.setattr(waiting, "PLACES", Places(1, waiting.BUSY, retry_after=5))
+    with waiting.PLACES.take():
         response = create(cast.organization)
     assert (response.status_code, error_of(response)["code"]) == (503, "overloaded")
     assert int(response["Retry-After"]) > 0
     assert not Generation.objects.exists()
     assert balance_of(cast.organization) == 100_000
-    with waiting.place():  # the refused one gave back what it never had
+    with waiting.PLACES.take():  # the refused one gave back what it never had
         pass
 
 
 def test_a_place_is_given_back_after_any_end(cast: Cast, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PLACES", BoundedSemaphore(1))
+    monkeypatch.setattr(waiting, "PLACES", Places(1, waiting.BUSY, retry_after=5))
     settings.OPENAI_WAIT_SECONDS = 0.1
     statuses = [create(cast.organization, **change).status_code for change in ({}, {"model": "none"}, {"n": 8}, {})]
     assert statuses == [504, 404, 504, 504]

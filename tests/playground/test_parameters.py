@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 
 from dashboard.bfl.endpoints import BY_NAME, ENDPOINTS, Endpoint
-from dashboard.bfl.inputs import MAX_PIXELS
+from dashboard.bfl.sizes import MAX_PIXELS
 from finetunes.models import Finetune
 from playground.forms.generate import GenerateForm
 from playground.forms.parameters import ELSEWHERE, fields_of

@@ -12,7 +12,7 @@ from playground import workflow
 from playground.models import Generation, State
 from playground.patience import BUSY_PATIENCE, LONGEST_ASKED, MAX_ATTEMPTS, pause_before_next
 from playground.providers.base import ProviderError, get_provider
-from playground.workflow import Kind
+from playground.steps import Kind
 from tests.bfl.conftest import Reply, Upstream
 from tests.bfl.conftest import upstream as upstream
 from tests.conftest import Cast

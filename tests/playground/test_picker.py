@@ -226,4 +226,4 @@ def test_note_tells_endpoint_base_model_precision_and_the_terms_of_a_grant(cast:
     assert "unless Atelier raises the cap" in note(str(cast.granted))
     assert "without a finetune" in note("/v1/flux-2-klein-4b")
     Finetune.objects.update(current_version=None)
-    assert "no file here" in note(str(cast.granted))
+    assert "Its file lies upstream" in note(str(cast.granted))

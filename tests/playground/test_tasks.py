@@ -8,7 +8,7 @@ from django.utils import timezone
 from playground import tasks
 from playground.models import Generation, State
 from playground.queries import FIRST_POLL, first_poll_delay
-from playground.workflow import Kind, Step
+from playground.steps import Kind, Step
 from tests.conftest import Cast
 from tests.playground.conftest import submit_one
 

@@ -81,10 +81,18 @@ def test_one_shows_its_log_and_body_and_never_the_secret(cast: Cast, receiver: R
     text = page(log_in(cast.developer.user), f"{list_url(cast)}{webhook.pk}/")
     assert "<strong>503</strong>" in text
     assert "Next try" in text
-    assert f"&quot;task_id&quot;:&quot;{webhook.generation_id}&quot;" in text
+    assert f"&quot;task_id&quot;: &quot;{webhook.generation_id}&quot;" in text
     assert SECRET not in text
     assert webhook.secret not in text
     assert 'hx-trigger="every 2s"' in text
+
+
+def test_generation_leads_whoever_manages_keys_to_its_webhook(cast: Cast, receiver: Receiver) -> None:
+    webhook = make_due(cast.organization, receiver.url)
+    path = f"/o/{cast.organization.org_id}/generations/{webhook.generation_id}/"
+    link = f'href="{list_url(cast)}{webhook.pk}/"'
+    assert link in page(log_in(cast.developer.user), path)
+    assert link not in page(log_in(cast.creator.user), path)
 
 
 def test_page_asks_again_only_while_something_is_about_to_happen(cast: Cast, receiver: Receiver) -> None:

@@ -15,7 +15,7 @@ from dashboard.sandbox.server import Sandbox
 from playground import workflow
 from playground.models import Generation, State
 from playground.patience import MAX_ATTEMPTS
-from playground.workflow import Kind, Step
+from playground.steps import Kind, Step
 from tests.conftest import Cast
 from tests.playground.conftest import run_steps, submit_one, take
 
