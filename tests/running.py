@@ -153,9 +153,9 @@ def own_services() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="session")
 def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUp]:
     """One `up` for all tests: each names finetunes of its own, and counts from what it finds."""
-    # Some ask again and again, without a pause.
+    # Some ask again and again without a pause, or fill whole pages at once.
     with own_services() as own:
-        variables = {**own, "REQUESTS_PER_SECOND": "100000"}
+        variables = {**own, "REQUESTS_PER_SECOND": "100000", "MAX_ACTIVE_TASKS": "1000"}
         with running(tmp_path_factory.mktemp("up") / "data", variables=variables) as up:
             yield up
 

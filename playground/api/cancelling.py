@@ -32,7 +32,6 @@ def cancel(request: ApiRequest, id: str) -> Result:
     """
     generation = _find(request, request.GET.getlist("id")[0])
     cancelling.cancel_for_key(generation)
-    generation.refresh_from_db()
     return result_of(generation)
 
 

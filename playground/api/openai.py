@@ -98,7 +98,7 @@ def create_images(request: ApiRequest, asked: ImagesRequest) -> ImagesOut | Stat
     """
     key = request.auth
     order = read_order(key.organization, asked, partial(event_of, request))
-    with waiting.PLACES.take():
+    with waiting.PLACES.take(key.organization_id):
         queued = generating.generate_all(key.organization, order.endpoint, order.jobs, api_key=key)
         try:
             ended = waiting.wait_for(queued)

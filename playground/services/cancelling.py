@@ -1,9 +1,10 @@
 """Cancelling: a generation that still waits is called back, by who asked for it, an Administrator or a program."""
 
-from dashboard.lib.errors import DashboardError, ForbiddenError
+from dashboard.lib.errors import DashboardError, ForbiddenError, NotFoundError
 from dashboard.organizations.models import Membership
 from dashboard.organizations.roles import Role
 from playground import workflow
+from playground.access import NO_GENERATION
 from playground.models import Generation, State
 
 
@@ -28,19 +29,27 @@ def cancel(generation: Generation, *, by: Membership) -> None:
 
 
 def cancel_for_key(generation: Generation) -> None:
-    """The same for a key of its organization; once more is no error. Raises TooLateError."""
-    if not workflow.cancel(generation):
-        generation.refresh_from_db()
-        if not generation.is_cancelled:
-            raise TooLateError(_why_late(generation))
+    """The same for a key of its organization, of what is then as it stands; once more is no error."""
+    is_ours = workflow.cancel(generation)
+    _look_again(generation)
+    if not (is_ours or generation.is_cancelled):
+        raise TooLateError(_why_late(generation))
 
 
 def _is_for(member: Membership, generation: Generation) -> bool:
     return member.role == Role.ADMINISTRATOR or generation.user_id == member.user_id
 
 
+def _look_again(generation: Generation) -> None:
+    """Raises NotFoundError where it was deleted in the same moment."""
+    try:
+        generation.refresh_from_db()
+    except Generation.DoesNotExist:
+        raise NotFoundError(NO_GENERATION) from None
+
+
 def _why_late(generation: Generation) -> str:
-    generation.refresh_from_db(fields=["state"])
+    _look_again(generation)
     if generation.is_open:
         return "The provider has this image already: it can't be called back, and is charged when it is ready."
     return "This image is finished: there is nothing left to cancel."

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from math import ceil
 from uuid import UUID
 
 from django.conf import settings
@@ -15,8 +16,8 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.1, 0.5, 1.25
 BUSY = (
     "Too many requests are waiting for their images. Try again in a few seconds, or use the endpoints that are polled."
 )
-# To be taken before anything is queued: who waits holds a thread of the web server.
-PLACES = Places(settings.OPENAI_WAITERS, BUSY, retry_after=5)
+# To be taken before anything is queued: who waits holds a thread of the web server. One organization has half of them.
+PLACES = Places(settings.OPENAI_WAITERS, BUSY, of_one=ceil(settings.OPENAI_WAITERS / 2), retry_after=5)
 LATE = (
     "Still being made after {seconds:g} seconds. Don't send the request again, it would be charged twice: "
     "ask GET /v1/get_result?id= for {ids}."

@@ -38,3 +38,14 @@ def test_behind_the_line_nobody_waits() -> None:
     with places.take(), pytest.raises(BusyError), places.take():
         pass
     assert time.monotonic() - begin < 1
+
+
+def test_one_alone_never_has_all_the_places() -> None:
+    places = Places(3, "Later.", of_one=2)
+    with places.take(1), places.take(1):
+        with pytest.raises(BusyError), places.take(1):
+            pass
+        with places.take(2):
+            pass
+    with places.take(1), places.take(1):
+        pass
