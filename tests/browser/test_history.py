@@ -18,7 +18,7 @@ PAGE_SIZE = 48
 # Of these one page is not enough; they end without an image, so that they are there at once.
 MANY = PAGE_SIZE + 4
 BLOCKED = "a quay [request moderated]"
-READY = "a harbour crane"
+READY = "a kittiwake on a crane"
 # As many as the Playground shows among its results.
 RESULTS = 12
 WAIT_MS = 20_000
@@ -86,10 +86,10 @@ def show_ready(page: Page) -> None:
 
 def test_filters_stand_in_the_address_and_back_leads_back(history: Page, seeded: RunningUp) -> None:
     search = history.get_by_label("Search prompts")
-    search.press_sequentially("harbour")
+    search.press_sequentially("kittiwake")
     expect(cards(history)).to_have_count(2)
     expect(search).to_be_focused()
-    assert history.url.endswith("/history/?q=harbour&who=all")
+    assert history.url.endswith("/history/?q=kittiwake&who=all")
     history.get_by_label("State", exact=True).select_option("failed")
     expect(history.get_by_role("heading", name="Nothing matches")).to_be_visible()
     check(history, "history, nothing matches", EACH_ONCE)
