@@ -9,6 +9,7 @@ from dashboard.organizations.models import Organization
 from finetunes import access
 from finetunes.models import Upload, Version
 from finetunes.services import catalog, versions
+from finetunes.uploads.errors import UploadGoneError
 
 REQUIRED = {
     "name": "what the finetune will be called; or version_of, the name of a finetune of yours that it replaces",
@@ -43,7 +44,10 @@ def is_complete(fields: Mapping[str, Any]) -> bool:
 
 
 def publish(upload: Upload) -> Version:
-    """The upload as it asked to be. Raises what `catalog.add_finetune` and `versions.add_version` raise."""
+    """The upload as it asked to be. Raises what `catalog.add_finetune` and `versions.add_version` raise.
+
+    Of two requests at once the later one gets UploadGoneError, wherever it comes upon the other.
+    """
     fields, owner = upload.fields, upload.organization
     said: dict[str, Any] = {
         "strip_private": fields.get("strip_metadata", False),
@@ -53,7 +57,13 @@ def publish(upload: Upload) -> Version:
     if name := fields.get("version_of"):
         # A rename while the file came must not cost the file: nothing could be said of it anew.
         return versions.add_version(access.get_once_named(owner, name), upload, **said)
-    finetune = catalog.add_finetune(owner, upload, **_of_finetune(fields), **said)
+    try:
+        finetune = catalog.add_finetune(owner, upload, **_of_finetune(fields), **said)
+    except InvalidInputError:
+        # Another request may have published this very upload just before, and its name is the one that is taken.
+        if not Upload.objects.of(owner).open().filter(pk=upload.pk).exists():
+            raise UploadGoneError from None
+        raise
     assert finetune.current_version is not None  # made in one transaction with it
     return finetune.current_version
 
