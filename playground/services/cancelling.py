@@ -25,6 +25,7 @@ def cancel(generation: Generation, *, by: Membership) -> None:
     if generation.state == State.QUEUED and not _is_for(by, generation):
         raise ForbiddenError("Somebody else asked for this image. They can cancel it, and so can an Administrator.")
     if generation.state != State.QUEUED or not workflow.cancel(generation):
+        _look_again(generation)
         raise TooLateError(_why_late(generation))
 
 
@@ -49,7 +50,6 @@ def _look_again(generation: Generation) -> None:
 
 
 def _why_late(generation: Generation) -> str:
-    _look_again(generation)
     if generation.is_open:
         return "The provider has this image already: it can't be called back, and is charged when it is ready."
     return "This image is finished: there is nothing left to cancel."
